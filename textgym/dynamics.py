@@ -1,0 +1,235 @@
+"""How an episode moves and ends: the one rule that the single and the vector environment share.
+
+Shapes: N episodes side by side, L cells an episode, V ids in the vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+
+from textgym.data import Row
+from textgym.errors import OptionError, TaskError
+from textgym.rewards import Dense
+from textgym.tasks import Task
+
+FINISH_REASONS = ("", "eos", "stop", "length")
+"""Why an episode ended, by code; the empty string while it goes on."""
+LIVE, EOS, STOP, LENGTH = range(4)
+
+
+class Step(NamedTuple):
+    """What one step did to the rows that took it.
+
+    Attributes:
+        rewards: Reward of the step, float64 ``(N,)``; 0 for rows that took no step.
+        ended: True where the step ended an episode, bool ``(N,)``.
+        infos: For each ended row, in order of row, the final info.
+    """
+
+    rewards: np.ndarray
+    ended: np.ndarray
+    infos: list[dict[str, Any]]
+
+
+def observation_space(task: Task) -> spaces.Dict:
+    """Returns the space of one observation: right-padded ids, their mask, and the length of the prompt."""
+    length = task.max_prompt_tokens + task.max_new_tokens
+    return spaces.Dict(
+        input_ids=spaces.Box(0, task.tokenizer.vocab_size - 1, (length,), np.int64),
+        attention_mask=spaces.Box(0, 1, (length,), np.int8),
+        prompt_length=spaces.Box(0, length, (1,), np.int64),
+    )
+
+
+def finish_codes(actions: np.ndarray, lengths: np.ndarray, stopped: np.ndarray, task: Task) -> np.ndarray:
+    """Says which episodes a step ends, and why.
+
+    Args:
+        actions: Token just written, int64 ``(B,)``.
+        lengths: Tokens of the completion, that one included, int64 ``(B,)``.
+        stopped: True where the completion now holds a stop string, bool ``(B,)``.
+        task: The task, for its EOS and its budget.
+
+    Returns:
+        Index into `FINISH_REASONS`, int8 ``(B,)``; EOS comes before a stop string, and that before the budget.
+    """
+    codes = np.where(lengths >= task.max_new_tokens, LENGTH, LIVE).astype(np.int8)
+    codes[stopped] = STOP
+    codes[actions == task.tokenizer.eos_id] = EOS
+    return codes
+
+
+class Episodes:
+    """The state of N episodes of one task, as arrays.
+
+    Attributes:
+        ids: Tokens, right-padded, int64 ``(N, L)``.
+        lengths: Tokens written, prompt included, int64 ``(N,)``.
+        prompt_lengths: Tokens of the prompt, int64 ``(N,)``.
+        live: True where an episode has begun and not ended, bool ``(N,)``.
+    """
+
+    def __init__(self, task: Task, size: int) -> None:
+        self.task = task
+        length = task.max_prompt_tokens + task.max_new_tokens
+        self.ids = np.full((size, length), task.tokenizer.pad_id, np.int64)
+        self.lengths = np.zeros(size, np.int64)
+        self.prompt_lengths = np.zeros(size, np.int64)
+        self.live = np.zeros(size, bool)
+        self.rows: list[Row] = [Row("")] * size
+        self._returns = np.zeros(size)
+        self._dense = isinstance(task.reward, Dense)
+        self._potentials = np.full(size, np.nan)  # Φ of each live context; NaN until first needed
+        self._cells = np.arange(length)
+        self._may_stop = _tokens_that_may_stop(task) if task.stop else None
+
+    def begin(self, i: int, rng: np.random.Generator, options: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Starts a new episode in row ``i`` and returns its reset info.
+
+        The prompt is the one of ``options`` (``prompt`` or ``prompt_index``), else ``rng`` draws it.
+        """
+        task = self.task
+        options = options or {}
+        if unknown := set(options) - {"prompt", "prompt_index"}:
+            raise OptionError(
+                f"Unknown reset options {sorted(unknown)}. Known: prompt (a text) or prompt_index (a number)."
+            )
+        if len(options) == 2:
+            raise OptionError("Give either prompt or prompt_index to reset, not both.")
+        if "prompt" in options:
+            index, row, ids = -1, Row(options["prompt"]), task.encode_prompt(options["prompt"])
+        else:
+            index = options.get("prompt_index")
+            if index is None:
+                index = int(rng.integers(len(task)))
+            elif isinstance(index, bool) or not isinstance(index, int | np.integer):
+                raise OptionError(f"prompt_index is a whole number. Actual value: {index!r}.")
+            index = int(index)
+            row, ids = task[index], task.prompt_ids(index)
+        self.ids[i, : len(ids)] = ids
+        self.ids[i, len(ids) :] = task.tokenizer.pad_id
+        self.lengths[i] = self.prompt_lengths[i] = len(ids)
+        self.rows[i] = row
+        self.live[i] = True
+        self._returns[i] = 0.0
+        self._potentials[i] = np.nan
+        return {"prompt": row.prompt, "references": list(row.references), "prompt_index": index}
+
+    def observe(self) -> dict[str, np.ndarray]:
+        """Returns the observations, fresh arrays ``(N, L)``, ``(N, L)`` and ``(N, 1)``."""
+        return {
+            "attention_mask": (self._cells < self.lengths[:, None]).view(np.int8),
+            "input_ids": self.ids.copy(),
+            "prompt_length": self.prompt_lengths[:, None].copy(),
+        }
+
+    def advance(self, rows: np.ndarray, actions: np.ndarray) -> Step:
+        """Writes one token into each of ``rows``, ends what has ended, and scores it in one call.
+
+        Args:
+            rows: Rows that take the step, int64 ``(B,)``.
+            actions: Their tokens, int64 ``(B,)``.
+        """
+        size = len(self.lengths)
+        rewards, ended = np.zeros(size), np.zeros(size, bool)
+        if not len(rows):
+            return Step(rewards, ended, [])
+        if not self.live[rows].all():
+            raise TaskError("step() was called on an episode that has not begun or is over. Call reset() first.")
+        if actions.min() < 0 or actions.max() >= self.task.tokenizer.vocab_size:
+            raise TaskError(
+                f"Actions are token ids in [0, {self.task.tokenizer.vocab_size}). Actual value: {actions.tolist()}."
+            )
+        if self._dense:
+            self._fill_potentials(rows)
+        self.ids[rows, self.lengths[rows]] = actions
+        self.lengths[rows] += 1
+        written = self.lengths[rows] - self.prompt_lengths[rows]
+        codes = finish_codes(actions, written, self._stopped(rows, actions), self.task)
+        over = codes != LIVE
+        final = rows[over]
+        infos: list[dict[str, Any]] = []
+        if len(final):
+            ended[final] = True
+            self.live[final] = False
+            reasons = [FINISH_REASONS[code] for code in codes[over]]
+            completions = [self.completion(i) for i in final]
+            scores = self._score(final, completions, reasons)
+            terms = {name: values.tolist() for name, values in scores.terms.items()}
+            infos = [
+                {"completion": text, "finish_reason": why, "reward_terms": {name: terms[name][k] for name in terms}}
+                for k, (text, why) in enumerate(zip(completions, reasons, strict=True))
+            ]
+            if self.task.success_threshold is not None:
+                for info, total in zip(infos, scores.total.tolist(), strict=True):
+                    info["is_success"] = total >= self.task.success_threshold
+            rewards[final] = scores.total
+        if self._dense:
+            self._shape(rows, rows[~over], rewards)
+        paid, steps = (rows, written) if self._dense else (final, written[over])
+        self._returns[paid] += self.task.gamma ** (steps - 1) * rewards[paid]
+        for info, total in zip(infos, self._returns[final].tolist(), strict=True):
+            info["discounted_return"] = total
+        return Step(rewards, ended, infos)
+
+    def completion(self, i: int) -> str:
+        """Returns the text written so far in row ``i``, cut before a stop string."""
+        text = self.task.tokenizer.decode(self._written(i))
+        for stop in self.task.stop:
+            text = text.partition(stop)[0]
+        return text
+
+    def render(self, i: int) -> str:
+        """Returns prompt, completion and what is left of the budget, for a person to read."""
+        left = self.task.max_new_tokens - int(self.lengths[i] - self.prompt_lengths[i])
+        state = f"{left} tokens left" if self.live[i] else "over"
+        return f"{self.rows[i].prompt}|{self.completion(i)}\n[{self.task.name}, {state}]"
+
+    def _written(self, i: int) -> list[int]:
+        return self.ids[i, self.prompt_lengths[i] : self.lengths[i]].tolist()
+
+    def _stopped(self, rows: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        stopped = np.zeros(len(rows), bool)
+        if self._may_stop is not None:
+            for k in np.flatnonzero(self._may_stop[actions]):
+                text = self.task.tokenizer.decode(self._written(rows[k]))
+                stopped[k] = any(stop in text for stop in self.task.stop)
+        return stopped
+
+    def _score(self, rows: np.ndarray, completions: list[str], reasons: list[str]) -> Any:
+        records = [self.rows[i] for i in rows]
+        names = dict.fromkeys(name for record in records for name in record.columns)
+        return self.task.reward.score(
+            [record.prompt for record in records],
+            completions,
+            update=self.task.split == "train",
+            **{name: [record.columns.get(name) for record in records] for name in names},
+            references=[list(record.references) for record in records],
+            prompt_ids=[self.ids[i, : self.prompt_lengths[i]].tolist() for i in rows],
+            completion_ids=[self._written(i) for i in rows],
+            finish_reason=reasons,
+            tokenizer=self.task.tokenizer,
+        )
+
+    def _fill_potentials(self, rows: np.ndarray) -> None:
+        new = rows[np.isnan(self._potentials[rows])]
+        if len(new):
+            self._potentials[new] = self._score(new, [""] * len(new), [""] * len(new)).total
+
+    def _shape(self, rows: np.ndarray, live: np.ndarray, rewards: np.ndarray) -> None:
+        """Turns terminal scores into ``γ Φ(s') − Φ(s)``, in place; Φ of a final context is its score."""
+        if len(live):
+            rewards[live] = self._score(live, [self.completion(i) for i in live], [""] * len(live)).total
+        after = rewards[rows]
+        rewards[rows] = self.task.gamma * after - self._potentials[rows]
+        self._potentials[rows] = after
+
+
+def _tokens_that_may_stop(task: Task) -> np.ndarray:
+    """True for tokens that may complete a stop string, bool ``(V,)``: all others skip the decoding."""
+    last = {stop[-1] for stop in task.stop} | {"\ufffd"}  # a lone byte of a longer character decodes to U+FFFD
+    texts = (task.tokenizer.decode([i]) for i in range(task.tokenizer.vocab_size))
+    return np.array([not last.isdisjoint(text) for text in texts])
