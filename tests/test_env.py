@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import textgym
-from textgym import errors, testing
+from textgym import errors, rewards, testing
 from textgym.rewards import Dense
 
 IDS = list(textgym.entries())
@@ -16,13 +16,13 @@ IDS = list(textgym.entries())
 def play(env, tokens, **reset):
     """Steps through ``tokens``; returns the rewards and the last info."""
     env.reset(**reset)
-    rewards, info = [], {}
+    paid, info = [], {}
     for token in tokens:
         _, reward, over, _, info = env.step(token)
-        rewards.append(reward)
+        paid.append(reward)
         if over:
             break
-    return rewards, info
+    return paid, info
 
 
 @pytest.mark.parametrize("env_id", IDS)
@@ -48,15 +48,15 @@ def test_eos_stop_and_budget_end_an_episode_and_are_scored():
         ([a, dot, c, a, a], "length", "a.caa"),
         ([a, a, a, c, dot], "stop", "aaa"),  # a stop string on the last token of the budget
     ]:
-        rewards, info = play(env, tokens)
+        paid, info = play(env, tokens)
         assert (info["finish_reason"], info["completion"]) == (reason, completion)
-        assert rewards == [0.0] * (len(tokens) - 1) + [float(len(completion))]
+        assert paid == [0.0] * (len(tokens) - 1) + [float(len(completion))]
 
 
 def test_the_return_is_discounted_once_and_by_the_environment():
     env = gym.make("TextGen-Target-v0", gamma=0.5)
-    rewards, info = play(env, env.unwrapped.task.tokenizer.encode("我爱你。"))
-    assert rewards == [0, 0, 0, 1]
+    paid, info = play(env, env.unwrapped.task.tokenizer.encode("我爱你。"))
+    assert paid == [0, 0, 0, 1]
     assert info["discounted_return"] == 0.5**3
     assert info["is_success"] is True
 
@@ -67,18 +67,18 @@ def test_dense_rewards_telescope_to_the_terminal_score():
 
     gamma = 0.9
     task = textgym.make_task(
-        ["b"], reward=Dense(share_of_a), tokenizer="chars:ab", max_new_tokens=4, gamma=gamma
+        ["b"], reward=Dense(rewards.make(share_of_a)), tokenizer="chars:ab", max_new_tokens=4, gamma=gamma
     )
-    rewards, info = play(textgym.TextGenEnv(task), task.tokenizer.encode("aaba"))
+    paid, info = play(textgym.TextGenEnv(task), task.tokenizer.encode("aaba"))
     potentials = [0, 0.25, 0.5, 0.5, 0.75]
     expected = [gamma * after - before for before, after in zip(potentials, potentials[1:], strict=False)]
-    assert rewards == pytest.approx(expected)
+    assert paid == pytest.approx(expected)
     assert info["discounted_return"] == pytest.approx(gamma**4 * potentials[-1] - potentials[0])
 
 
 def test_double_discounting_is_an_error():
     with pytest.raises(errors.TaskError, match="discounted twice"):
-        gym.make("TextGen-Numbers-v0", gamma=0.9, reward=Dense("length", gamma=0.5))
+        gym.make("TextGen-Numbers-v0", gamma=0.9, reward=Dense(rewards.make("length"), gamma=0.5))
 
 
 @pytest.mark.parametrize("seeds", [(1, 2), (41, 42)])

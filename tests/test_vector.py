@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode
 import textgym
 from textgym import errors, testing
 from textgym.envs_registry.numbers import increasing
-from textgym.rewards import Dense
+from textgym.rewards import Dense, make
 
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
@@ -20,7 +20,7 @@ def test_equals_single_environments(env_id, mode):
 
 
 def test_equals_single_environments_with_a_dense_reward():
-    testing.check_vector_env("TextGen-Numbers-v0", reward=Dense(increasing), gamma=0.9)
+    testing.check_vector_env("TextGen-Numbers-v0", reward=Dense(make(increasing)), gamma=0.9)
 
 
 def test_all_rows_that_end_are_scored_in_one_call():
