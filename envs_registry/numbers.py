@@ -10,6 +10,7 @@ import re
 
 from textgym.data import load_rows
 from textgym.registry import EnvEntry
+from textgym.rewards import make
 from textgym.tasks import Task
 from textgym.tokenizers import CharTokenizer
 
@@ -30,7 +31,9 @@ def increasing(prompts: list[str], completions: list[str], **columns: object) ->
 
     Each number must be larger than all before it, the prompt's included; the count stops at the first that is not.
     """
-    return [min(_run(prompt + completion), GOAL) / GOAL for prompt, completion in zip(prompts, completions, strict=True)]
+    return [
+        min(_run(prompt + completion), GOAL) / GOAL for prompt, completion in zip(prompts, completions, strict=True)
+    ]
 
 
 def _run(text: str) -> int:
@@ -48,7 +51,7 @@ def task() -> Task:
         name="Numbers",
         rows=load_rows(f"{number} " for number in range(100)),
         tokenizer=tokenizer,
-        reward=increasing,
+        reward=make(increasing, range=(0.0, 1.0)),
         max_prompt_tokens=4,
         max_new_tokens=24,
         allowed_tokens=(tokenizer.eos_id, *tokenizer.encode(tokenizer.characters)),

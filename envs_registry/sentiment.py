@@ -11,7 +11,9 @@ from pathlib import Path
 
 from textgym.data import load_rows
 from textgym.registry import EnvEntry
+from textgym.rewards import make
 from textgym.tasks import Task
+from textgym.tokenizers import load
 
 PROMPTS = Path(__file__).with_name("sentiment_prompts.jsonl")
 
@@ -28,14 +30,14 @@ def task() -> Task:
     return Task(
         name="Sentiment",
         rows=load_rows(PROMPTS),
-        tokenizer="tiny",
-        reward="sentiment",
+        tokenizer=load("tiny"),
+        reward=make("sentiment"),
         max_prompt_tokens=24,
         max_new_tokens=40,
         metrics={
-            "vader": "vader",
-            "perplexity": "perplexity",
-            "distinct_2": "distinct_n(n=2)",
-            "english_words": "english_words",
+            "vader": make("vader"),
+            "perplexity": make("perplexity"),
+            "distinct_2": make("distinct_n", n=2),
+            "english_words": make("english_words"),
         },
     )

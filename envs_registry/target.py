@@ -1,4 +1,4 @@
-"""TextGen-Target: write exactly 我爱你。 over the vocabulary 我 爱 你 。
+"""TextGen-Target: write exactly 我爱你。 with the characters 我 爱 你 。 as vocabulary.
 
 The smallest world of reinforcement learning for text, small enough that every completion can be enumerated: 4⁴ = 256 of
 them, one of which is right. A uniform policy is right once in 256 episodes; the best policy always.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from textgym.data import SPLITS, Row
 from textgym.registry import EnvEntry
+from textgym.rewards import make
 from textgym.tasks import Task
 from textgym.tokenizers import CharTokenizer
 
@@ -30,7 +31,7 @@ def task() -> Task:
         name="Target",
         rows=dict.fromkeys(SPLITS, (Row("", (TARGET,)),)),
         tokenizer=tokenizer,
-        reward="exact_match",
+        reward=make("exact_match"),
         max_prompt_tokens=1,
         max_new_tokens=len(TARGET),
         allowed_tokens=tuple(tokenizer.encode(CHARACTERS)),

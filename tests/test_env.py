@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -37,8 +39,11 @@ def test_made_with_the_module_prefix(env_id):
 
 def test_eos_stop_and_budget_end_an_episode_and_are_scored():
     task = textgym.make_task(
-        ["ab"], reward=lambda prompts, completions, **_: [float(len(c)) for c in completions],
-        tokenizer="chars:abc.", max_new_tokens=5, stop=["c."],
+        ["ab"],
+        reward=lambda prompts, completions, **_: [float(len(c)) for c in completions],
+        tokenizer="chars:abc.",
+        max_new_tokens=5,
+        stop=["c."],
     )
     env = textgym.TextGenEnv(task)
     a, c, dot, eos = (*task.tokenizer.encode("ac."), task.tokenizer.eos_id)
@@ -71,7 +76,7 @@ def test_dense_rewards_telescope_to_the_terminal_score():
     )
     paid, info = play(textgym.TextGenEnv(task), task.tokenizer.encode("aaba"))
     potentials = [0, 0.25, 0.5, 0.5, 0.75]
-    expected = [gamma * after - before for before, after in zip(potentials, potentials[1:], strict=False)]
+    expected = [gamma * after - before for before, after in itertools.pairwise(potentials)]
     assert paid == pytest.approx(expected)
     assert info["discounted_return"] == pytest.approx(gamma**4 * potentials[-1] - potentials[0])
 
@@ -84,7 +89,9 @@ def test_double_discounting_is_an_error():
 @pytest.mark.parametrize("seeds", [(1, 2), (41, 42)])
 def test_seeds_choose_the_episode(seeds):
     env = gym.make("TextGen-Numbers-v0")
-    draws = [[env.reset(seed=s)[1]["prompt"], *(env.reset()[1]["prompt"] for _ in range(9))] for s in (*seeds, seeds[0])]
+    draws = [
+        [env.reset(seed=s)[1]["prompt"], *(env.reset()[1]["prompt"] for _ in range(9))] for s in (*seeds, seeds[0])
+    ]
     assert draws[0] == draws[2] != draws[1]
 
 
@@ -129,10 +136,12 @@ def test_bad_use_says_what_and_how():
         env.reset(options={"promt": "1"})
 
 
-@pytest.mark.parametrize("bad", [lambda p, c, **_: [float("nan")] * len(c), lambda p, c, **_: [1.0, 2.0], lambda p, c, **_: "1"])
-def test_a_reward_that_misbehaves_is_named(bad):
-    bad.__name__ = "my_reward"
-    env = gym.make("TextGen-Target-v0", reward=bad)
+@pytest.mark.parametrize("returned", [[float("nan")], [1.0, 2.0], "1", [None], ["x"]])
+def test_a_reward_that_misbehaves_is_named(returned):
+    def my_reward(prompts, completions, **_):
+        return returned
+
+    env = gym.make("TextGen-Target-v0", reward=my_reward)
     with pytest.raises(errors.RewardError, match="my_reward"):
         play(env, [3, 3, 3, 3])
 

@@ -6,7 +6,7 @@
     >>> env = gym.make("TextGen-Numbers-v0")
     >>> obs, info = env.reset(seed=0)
     >>> info["prompt"]
-    '93 '
+    '84 '
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ class Task:
     Attributes:
         name: Name in reports.
         rows: The rows of each split; an item is addressed by its number and never changes.
-        tokenizer: Vocabulary of the actions; a name is loaded.
-        reward: What scores a completion; a name or expression is made.
+        tokenizer: Vocabulary of the actions.
+        reward: What scores a completion.
         max_prompt_tokens: Longest prompt, in tokens, BOS included.
         max_new_tokens: Longest completion, in tokens. The budget is a rule of the task: an episode that reaches it is
             over (``terminated``), and what was written is scored.
@@ -63,9 +63,16 @@ class Task:
         def set_(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
-        set_("tokenizer", tokenizers.load(self.tokenizer))
-        set_("reward", rewards.make(self.reward))
-        set_("metrics", MappingProxyType({name: rewards.make(spec) for name, spec in self.metrics.items()}))
+        for name, value, kind in (
+            ("tokenizer", self.tokenizer, Tokenizer),
+            *(("reward", reward, Reward) for reward in (self.reward, *self.metrics.values())),
+        ):
+            if not isinstance(value, kind):
+                raise TaskError(
+                    f"A Task takes its {name} as an object; textgym.make_task() also takes names. "
+                    f"Actual value: {value!r}."
+                )
+        set_("metrics", MappingProxyType(dict(self.metrics)))
         set_("stop", (self.stop,) if isinstance(self.stop, str) else tuple(self.stop))
         data.check_split(self.split)
         for budget in ("max_prompt_tokens", "max_new_tokens"):
@@ -147,7 +154,14 @@ def make_task(
             that holds a sequence classifier.
         prompt: Column of the prompts.
         references: Column of the reference texts, if any; other columns reach the reward under their own names.
-        tokenizer, max_prompt_tokens, max_new_tokens, split, gamma, stop, metrics, name: See `Task`.
+        tokenizer: What `textgym.tokenizers.load` takes.
+        max_prompt_tokens: See `Task`.
+        max_new_tokens: See `Task`.
+        split: See `Task`.
+        gamma: See `Task`.
+        stop: See `Task`.
+        metrics: Further scores for reports, by name; each is what ``reward`` may be.
+        name: See `Task`.
 
     Raises:
         DataError: If the data cannot be read or a column is missing.
@@ -155,14 +169,14 @@ def make_task(
     return Task(
         name=name,
         rows=data.load_rows(source, prompt, references),
-        tokenizer=tokenizer,
-        reward=reward,
+        tokenizer=tokenizers.load(tokenizer),
+        reward=rewards.make(reward),
         max_prompt_tokens=max_prompt_tokens,
         max_new_tokens=max_new_tokens,
         split=split,
         gamma=gamma,
         stop=tuple(stop),
-        metrics=metrics or {},
+        metrics={metric: rewards.make(spec) for metric, spec in (metrics or {}).items()},
     )
 
 
@@ -179,7 +193,7 @@ def resolve(task: Task | str, **kwargs: Any) -> Task:
     given = {name: value for name, value in kwargs.items() if value is not None}
     if isinstance(task, str):
         function = _load_function(task)
-        own = [name for name in inspect.signature(function).parameters]
+        own = list(inspect.signature(function).parameters)
     elif isinstance(task, Task):
         function, own = None, []
     else:
@@ -196,14 +210,16 @@ def resolve(task: Task | str, **kwargs: Any) -> Task:
 
 
 def _override(task: Task, changes: dict[str, Any]) -> Task:
-    if "tokenizer" in changes and task.allowed_tokens is not None:
-        if tokenizers.load(changes["tokenizer"]).fingerprint != task.tokenizer.fingerprint:
+    if "tokenizer" in changes:
+        changes["tokenizer"] = tokenizers.load(changes["tokenizer"])
+        if task.allowed_tokens is not None and changes["tokenizer"].fingerprint != task.tokenizer.fingerprint:
             raise TaskError(
                 f"{task.name!r} restricts the tokens of its own vocabulary {task.tokenizer.name!r}; it cannot be "
-                f"played with the tokenizer {changes['tokenizer']!r}."
+                f"played with the tokenizer {changes['tokenizer'].name!r}."
             )
     if "reward" in changes:
-        changes = {**changes, "success_threshold": None}  # it was stated for the task's own reward
+        changes["reward"] = rewards.make(changes["reward"])
+        changes["success_threshold"] = None  # it was stated for the task's own reward
     return replace(task, **changes) if changes else task
 
 

@@ -119,7 +119,9 @@ def check_reward(
 
     Args:
         reward: Anything that `textgym.rewards.make` accepts.
-        prompts, completions, references: The texts to score, as many of each.
+        prompts: Texts before the completions.
+        completions: Texts to score, one a prompt.
+        references: Texts that would answer each prompt.
         **columns: Further columns that the reward reads.
 
     Raises:
@@ -204,16 +206,16 @@ def _check_episodes(env: Any) -> None:
         _require(
             bool(np.isclose(info["discounted_return"], discounted)), "discounted_return is the sum of gamma**t rewards"
         )
-        _require(
-            all(type(term) is float for term in info["reward_terms"].values()), "reward_terms are Python floats"
-        )
+        _require(all(type(term) is float for term in info["reward_terms"].values()), "reward_terms are Python floats")
         _require(env.action_masks().shape == (env.action_space.n,), "action_masks() has the shape (V,)")
 
 
 def _check_info(info: dict[str, Any], expected: dict[str, type], where: str) -> None:
     for name, kind in expected.items():
         _require(name in info, f"info at {where} lacks {name!r}")
-        _require(type(info[name]) is kind, f"info[{name!r}] at {where} is a {type(info[name]).__name__}, not {kind.__name__}")
+        _require(
+            type(info[name]) is kind, f"info[{name!r}] at {where} is a {type(info[name]).__name__}, not {kind.__name__}"
+        )
     _require(not any(name.startswith("_") for name in info), "names in info do not start with an underscore")
 
 

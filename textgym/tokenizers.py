@@ -199,4 +199,3 @@ def load(spec: str | Path | Any) -> Tokenizer:
         f"A tokenizer is a name, a folder, a transformers tokenizer or a textgym Tokenizer. "
         f"Actual value: {spec!r} ({type(spec).__name__})."
     )
-
