@@ -63,6 +63,7 @@ def test_a_split_column_or_mapping_decides():
         ("rows.jsonl", '{"q": 3}', "row 1 has a prompt that is not a text. Actual value: 3"),
         ("rows.jsonl", "", "No rows"),
         ("rows.json", '{"q": "a"}', "JSON list"),
+        ("rows.jsonl", '{"q": "a", "finish_reason": "b"}', "column 'finish_reason'.*Rename"),
         ("rows.csv", "p\nx\n", r"no column 'q'.*Its columns are p"),
     ],
 )

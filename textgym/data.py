@@ -14,6 +14,11 @@ from textgym.errors import DataError, OptionError, suggest
 
 SPLITS = ("train", "validation", "test")
 
+RESERVED = frozenset(
+    ("prompts", "completions", "update", "references", "prompt_ids", "completion_ids", "finish_reason", "tokenizer")
+)
+"""Arguments of `textgym.rewards.Reward.score` that the environment fills; no further column may be called so."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -87,8 +92,13 @@ def _row(record: Any, prompt: str, references: str | None, place: str) -> Row:
     answers = (answers,) if isinstance(answers, str) else tuple(answers or ())
     if not all(isinstance(answer, str) for answer in answers):
         raise DataError(f"{place} has references that are not texts. Actual value: {answers!r}.")
-    named = {prompt, references, "split"}
-    return Row(text, answers, {k: v for k, v in record.items() if k not in named})
+    columns = {name: value for name, value in record.items() if name not in (prompt, references, "split")}
+    if taken := RESERVED.intersection(columns):
+        raise DataError(
+            f"{place} has a column {min(taken)!r}, a name under which rewards get something else. Rename the column, or "
+            "choose it as prompt or references."
+        )
+    return Row(text, answers, columns)
 
 
 def _records(data: Any) -> Iterable[tuple[str, str | None, Any]]:

@@ -205,7 +205,7 @@ class Episodes:
         return self.task.reward.score(
             [record.prompt for record in records],
             completions,
-            update=self.task.split == "train",
+            update=self.task.split == "train" and "" not in reasons,  # statistics are of finished completions
             **{name: [record.columns.get(name) for record in records] for name in names},
             references=[list(record.references) for record in records],
             prompt_ids=[self.ids[i, : self.prompt_lengths[i]].tolist() for i in rows],
