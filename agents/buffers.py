@@ -1,0 +1,178 @@
+"""Episodes between collection and update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from stable_baselines3.common.type_aliases import RolloutBufferSamples
+
+from .episodes import Episodes
+
+
+class _Step(NamedTuple):
+    """The tokens of one vector step, each field ``(n,)``."""
+
+    episodes: np.ndarray
+    positions: np.ndarray
+    rewards: np.ndarray
+    log_probs: torch.Tensor  # stays where the policy is until the rollout is over: a GPU need not wait for it
+    values: torch.Tensor
+    action_masks: np.ndarray | None  # packed
+
+
+class EpisodeBuffer:
+    """Whole episodes, and minibatches of them in the form that SB3's ``train()`` reads.
+
+    Filled by `open`, `add`, `close` and `seal`, in that order.
+
+    Args:
+        vocab_size: Tokens of the environment, V.
+        device: Where minibatches go.
+        seed: Of the order of minibatches; None takes it from the operating system.
+    """
+
+    episodes: Episodes
+    advantages: np.ndarray
+    targets: np.ndarray
+
+    def __init__(self, vocab_size: int, device: torch.device, seed: int | None = None) -> None:
+        self.vocab_size = vocab_size
+        self.device = device
+        self.rng = np.random.default_rng(seed)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets all episodes."""
+        self._count = 0
+        self._contexts: dict[int, np.ndarray] = {}
+        self._steps: list[_Step] = []
+
+    def open(self, count: int) -> np.ndarray:
+        """Starts ``count`` episodes and returns their numbers, int64 ``(count,)``."""
+        self._count += count
+        return np.arange(self._count - count, self._count)
+
+    def add(
+        self,
+        episodes: np.ndarray,
+        positions: np.ndarray,
+        rewards: np.ndarray,
+        log_probs: torch.Tensor,
+        values: torch.Tensor,
+        action_masks: np.ndarray | None = None,
+    ) -> None:
+        """Records one token for each of n episodes.
+
+        Args:
+            episodes: Their numbers, int64 ``(n,)``.
+            positions: Cell that each token was written to, int64 ``(n,)``.
+            rewards: Reward of each, ``(n,)``.
+            log_probs: log π of each, float32 ``(n,)``.
+            values: V of the context before each, float32 ``(n,)``.
+            action_masks: True for tokens that could be chosen, bool ``(n, V)``, or None for all.
+        """
+        packed = None if action_masks is None else np.packbits(action_masks, axis=-1)
+        self._steps.append(_Step(episodes.copy(), positions, rewards, log_probs, values, packed))
+
+    def close(self, episode: int, context: np.ndarray) -> None:
+        """Ends an episode; ``context`` holds its tokens, the last one included, int64 ``(length,)``."""
+        self._contexts[episode] = context
+
+    def seal(self) -> Episodes:
+        """Makes arrays of what was recorded."""
+        lengths = np.array([len(self._contexts[i]) for i in range(self._count)])
+        input_ids = np.zeros((len(lengths), lengths.max()), np.int64)
+        for i, length in enumerate(lengths):
+            input_ids[i, :length] = self._contexts[i]
+        rows = np.concatenate([step.episodes for step in self._steps])
+        cells = np.concatenate([step.positions for step in self._steps])
+
+        def scatter(values: np.ndarray) -> np.ndarray:
+            matrix = np.zeros(input_ids.shape, values.dtype)
+            matrix[rows, cells] = values
+            return matrix
+
+        masks = None
+        if self._steps[0].action_masks is not None:
+            masks = np.concatenate([step.action_masks for step in self._steps if step.action_masks is not None])
+            masks = masks[np.lexsort((cells, rows))]
+        self.episodes = Episodes(
+            input_ids=input_ids,
+            lengths=lengths,
+            response_mask=scatter(np.ones(len(rows), bool)),
+            rewards=scatter(np.concatenate([step.rewards for step in self._steps]).astype(np.float32)),
+            log_probs=scatter(torch.cat([step.log_probs for step in self._steps]).cpu().numpy()),
+            values=scatter(torch.cat([step.values for step in self._steps]).cpu().numpy()),
+            action_masks=masks,
+            vocab_size=self.vocab_size,
+        )
+        self._steps.clear()
+        return self.episodes
+
+    @property
+    def values(self) -> np.ndarray:
+        """V of each chosen token, float32 ``(M,)``; SB3 logs the explained variance from it and `returns`."""
+        return self.episodes.values[self.episodes.response_mask]
+
+    @property
+    def returns(self) -> np.ndarray:
+        """What each value should have been, float32 ``(M,)``."""
+        return self.targets[self.episodes.response_mask]
+
+    def get(self, batch_size: int | None = None) -> Iterator[RolloutBufferSamples]:
+        """Yields every episode once, in minibatches drawn at random.
+
+        Episodes of all lengths meet in a minibatch, since PPO normalises advantages within one, and short completions
+        may be better or worse ones. Padding is saved inside it instead (`TokenModel.response_hidden`).
+
+        Args:
+            batch_size: Tokens of a minibatch; the M tokens are dealt into the nearest whole number of about equal ones.
+        """
+        episodes = self.episodes
+        matrices = (episodes.input_ids, episodes.values, episodes.log_probs, self.advantages, self.targets)
+        order = self.rng.permutation(len(episodes.lengths))
+        for rows, batch in episodes.batches(order, batch_size, self.device):
+            chosen = episodes.response_mask[rows]
+            flat = (torch.from_numpy(matrix[rows][chosen]).to(self.device) for matrix in matrices)
+            yield RolloutBufferSamples(batch, *flat)  # type: ignore[arg-type]  # the observations are whole episodes
+
+
+def generalized_advantage_estimation(
+    rewards: np.ndarray, values: np.ndarray, mask: np.ndarray, gamma: float, gae_lambda: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Advantages and returns of finished episodes, by GAE(λ).
+
+    Â_t = δ_t + γλ Â_{t+1},   δ_t = r_t + γ V_{t+1} − V_t,   V = 0 after the last token. γ is per token; where the
+    environment wrote tokens in between, t + 1 is the policy's own next token.
+
+    Args:
+        rewards: Reward of each token, float32 ``(B, T)``, in the task's reward unit, KL penalty included.
+        values: V of the context before each token, float32 ``(B, T)``, no gradient.
+        mask: True where the policy chose the token, bool ``(B, T)``; results are 0 elsewhere.
+        gamma: Discount per token, in [0, 1].
+        gae_lambda: Bias-variance trade, in [0, 1]; 1 gives Monte-Carlo returns.
+
+    Returns:
+        ``(advantages, returns)``, each float32 ``(B, T)``; advantages are not normalised.
+
+    Raises:
+        ValueError: If shapes differ or ``gamma`` or ``gae_lambda`` lies outside [0, 1].
+
+    Source: Schulman et al. 2016, arXiv:1506.02438. Checked against SB3 in tests/agents/test_buffers.py.
+    """
+    if not rewards.shape == values.shape == mask.shape:
+        raise ValueError(f"Shapes differ: rewards {rewards.shape}, values {values.shape}, mask {mask.shape}.")
+    for name, number in (("gamma", gamma), ("gae_lambda", gae_lambda)):
+        if not 0 <= number <= 1:
+            raise ValueError(f"{name} must lie in [0, 1]. Actual value: {number!r}.")
+    advantages = np.zeros_like(values)
+    advantage = next_value = np.zeros(len(values), values.dtype)
+    for t in reversed(range(values.shape[1])):
+        delta = rewards[:, t] + gamma * next_value - values[:, t]
+        advantage = np.where(mask[:, t], delta + gamma * gae_lambda * advantage, advantage)
+        next_value = np.where(mask[:, t], values[:, t], next_value)
+        advantages[:, t] = np.where(mask[:, t], advantage, 0)
+    return advantages, np.where(mask, advantages + values, 0)

@@ -1,0 +1,266 @@
+"""Saved agents: a folder of safetensors and JSON, nothing pickled, whole or not there at all.
+
+=========================  ======================================================================================
+``agent.json``             Class, arguments, environment, vocabulary, versions, tokens trained on.
+``model/``                 The language model and its tokenizer, as transformers loads them.
+``policy.safetensors``     What else the policy has: the value head.
+``training.safetensors``   Tensors of the optimizer; state of the generator that draws tokens.
+``training.json``          Everything else that the next update depends on: counters, orders, the KL's price.
+``reference/``             The frozen reference, where it is not a shipped model.
+=========================  ======================================================================================
+
+An agent that is saved between two rollouts and loaded makes the same next update, bit for bit on a CPU.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel
+
+from textgym import assets
+from textgym.errors import AgentError, ModelError, RunError
+from textgym.evaluation.versions import versions
+
+from .arguments import Unsaved, decode, encode
+from .models import pretrained
+from .policy import check_spaces
+from .sb3 import Detached
+
+if TYPE_CHECKING:
+    from .on_policy import EpisodicAlgorithm
+
+SCHEMA = "textgym.agent"
+SCHEMA_VERSION = 1
+PREVIOUS = ".previous"
+"""Suffix of the folder that a save is about to replace; `load` falls back on it after a kill at that moment."""
+
+
+def save(agent: EpisodicAlgorithm, path: str | Path) -> None:
+    """Saves an agent; ``path`` becomes a folder, and holds either all of the agent or what it held before.
+
+    A suffix ``.zip``, which SB3's callbacks append, is dropped.
+    """
+    with _replacing(_folder(path)) as folder:
+        agent.policy.lm.save_pretrained(str(folder / "model"))
+        if agent.task is not None:
+            agent.task.tokenizer.save(folder / "model")
+        own = {name: value for name, value in agent.policy.state_dict().items() if not _of_model(name)}
+        save_file(own, folder / "policy.safetensors")
+        tensors, training = _training_state(agent)
+        save_file(tensors, folder / "training.safetensors")
+        _write_json(folder / "training.json", training)
+        vocab_size, length = check_spaces(agent.observation_space, agent.action_space)
+        content = {
+            "schema": SCHEMA,
+            "schema_version": SCHEMA_VERSION,
+            "class": type(agent).__name__,
+            "arguments": {name: encode(value) for name, value in agent.arguments.items()},
+            "vocab_size": vocab_size,
+            "length": length,
+            "tokenizer": None if agent.task is None else agent.task.tokenizer.fingerprint,
+            "reference": _save_reference(agent, folder),
+            "num_timesteps": agent.num_timesteps,
+            "versions": versions(),
+        }
+        _write_json(folder / "agent.json", content)
+
+
+def load_agent(
+    cls: Any, path: str | Path, env: Any, device: torch.device | str, changes: dict[str, Any]
+) -> Any:
+    """Constructs an agent of ``cls`` anew and puts back what `save` wrote; see `EpisodicAlgorithm.load`."""
+    folder = _found(path)
+    content = describe(folder)
+    if content["class"] != cls.__name__:
+        raise AgentError(
+            f"{str(folder)!r} holds a {content['class']}, not a {cls.__name__}. `textgym.agents.load` takes either."
+        )
+    arguments = {name: decode(value) for name, value in content["arguments"].items()} | changes
+    saved_env = arguments.pop("env")
+    if env is not None:
+        arguments["env_kwargs"] = changes.get("env_kwargs")
+    elif isinstance(saved_env, Unsaved) or isinstance(arguments["env_kwargs"], Unsaved):
+        env = Detached(content["vocab_size"], content["length"])
+        arguments["env_kwargs"] = None
+    else:
+        env = saved_env
+    for name, value in arguments.items():
+        if isinstance(value, Unsaved):
+            raise AgentError(
+                f"The agent in {str(folder)!r} was made with {name}={value.text}, which JSON cannot hold. Give "
+                f"{name}=… to load()."
+            )
+    try:
+        agent = cls(folder / "model", env, **{**arguments, "device": device})
+    except ModelError as error:
+        raise RunError(f"The model of the agent in {str(folder)!r} cannot be loaded: {error}") from error
+    agent.policy.load_state_dict(_tensors(folder / "policy.safetensors", agent.device), strict=False)
+    _restore_reference(agent, folder, content["reference"])
+    _restore_training(agent, _tensors(folder / "training.safetensors", "cpu"), _json(folder / "training.json"))
+    return agent
+
+
+def describe(path: str | Path) -> dict[str, Any]:
+    """Returns what the ``agent.json`` of a folder says.
+
+    Raises:
+        RunError: If the folder holds no agent, or one of another version.
+    """
+    content = _json(_found(path) / "agent.json")
+    if content.get("schema") != SCHEMA or content.get("schema_version") != SCHEMA_VERSION:
+        raise RunError(
+            f"{str(path)!r} holds {content.get('schema')!r} of version {content.get('schema_version')!r}; this textgym "
+            f"reads {SCHEMA!r} of version {SCHEMA_VERSION}. Give a folder that `agent.save` wrote."
+        )
+    return content
+
+
+def is_agent(path: str | Path) -> bool:
+    """Whether ``path`` is a folder that `save` wrote."""
+    return (_found(path) / "agent.json").is_file()
+
+
+def _training_state(agent: EpisodicAlgorithm) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    optimizer = agent.policy.optimizer.state_dict()
+    tensors = {"generator": agent.policy.generator.get_state()}
+    numbers: dict[str, Any] = {}
+    for index, entries in optimizer["state"].items():
+        for name, value in entries.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"optimizer.{index}.{name}"] = value.contiguous()
+            else:
+                numbers[f"{index}.{name}"] = value
+    return tensors, {
+        "param_groups": optimizer["param_groups"],
+        "optimizer_numbers": numbers,
+        "minibatch_order": agent.rollout_buffer.rng.bit_generator.state,
+        "kl": None if agent.kl is None else agent.kl.state_dict(),
+        "reward": {} if agent.task is None else agent.task.reward.state_dict(),
+        "num_timesteps": agent.num_timesteps,
+        "rollouts": agent._rollouts,
+        "updates": agent._n_updates,
+    }
+
+
+def _restore_training(agent: EpisodicAlgorithm, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
+    agent.policy.generator.set_state(tensors.pop("generator"))
+    entries: dict[int, dict[str, Any]] = {}
+    named = {name.removeprefix("optimizer."): value for name, value in tensors.items()}
+    for key, value in {**named, **state["optimizer_numbers"]}.items():
+        index, _, name = key.partition(".")
+        entries.setdefault(int(index), {})[name] = value
+    agent.policy.optimizer.load_state_dict({"state": entries, "param_groups": state["param_groups"]})
+    agent.rollout_buffer.rng.bit_generator.state = state["minibatch_order"]
+    if agent.kl is not None and state["kl"] is not None:
+        agent.kl.load_state_dict(state["kl"])
+    if agent.task is not None and state["reward"]:
+        agent.task.reward.load_state_dict(state["reward"])
+    agent.num_timesteps = state["num_timesteps"]
+    agent._rollouts = state["rollouts"]
+    agent._n_updates = state["updates"]
+
+
+def _save_reference(agent: EpisodicAlgorithm, folder: Path) -> dict[str, str] | None:
+    if agent.reference is None:
+        return None
+    digest = _digest(agent.reference.lm)
+    if agent.reference_name in assets.NAMES:
+        return {"shipped": agent.reference_name, "sha256": digest}
+    agent.reference.lm.save_pretrained(str(folder / "reference"))
+    return {"sha256": digest}
+
+
+def _restore_reference(agent: EpisodicAlgorithm, folder: Path, saved: dict[str, str] | None) -> None:
+    if agent.reference is None or saved is None:
+        return
+    agent.reference_name = saved.get("shipped")
+    source = agent.reference_name or folder / "reference"
+    try:
+        lm = pretrained(source).eval().requires_grad_(False).to(agent.device)
+    except ModelError as error:
+        raise RunError(f"The reference of the agent in {str(folder)!r} cannot be loaded: {error}") from error
+    if _digest(lm) != saved["sha256"]:
+        raise RunError(
+            f"The reference {str(source)!r} is not the model that the agent in {str(folder)!r} was trained with; its "
+            "weights differ. Use the textgym that agent.json names."
+        )
+    agent.reference.lm = lm
+
+
+def _digest(lm: PreTrainedModel) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(lm.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _of_model(name: str) -> bool:
+    return name.startswith("token_model.lm.")
+
+
+def _folder(path: str | Path) -> Path:
+    path = Path(path)
+    return path.with_suffix("") if path.suffix == ".zip" else path
+
+
+def _previous(folder: Path) -> Path:
+    return folder.with_name(folder.name + PREVIOUS)
+
+
+def _found(path: str | Path) -> Path:
+    folder = _folder(path)
+    return folder if folder.exists() or not _previous(folder).exists() else _previous(folder)
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """Gives an empty folder to write to; it becomes ``folder`` when the block ends without an error."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary, previous = folder.with_name(folder.name + ".part"), _previous(folder)
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        yield temporary
+        if folder.exists():  # a folder cannot be renamed onto one that has files
+            shutil.rmtree(previous, ignore_errors=True)
+            folder.rename(previous)
+        temporary.rename(folder)
+        shutil.rmtree(previous, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(
+            f"{str(path)!r} cannot be read ({error}). Give a folder that `agent.save` wrote, or an earlier checkpoint."
+        ) from error
+    if not isinstance(content, dict):
+        raise RunError(f"{str(path)!r} is no file of a saved agent. Give a folder that `agent.save` wrote.")
+    return content
+
+
+def _tensors(path: Path, device: Any) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path, device=str(device))
+    except (OSError, SafetensorError) as error:
+        raise RunError(
+            f"{str(path)!r} cannot be read ({error}). Give a folder that `agent.save` wrote, or an earlier checkpoint."
+        ) from error

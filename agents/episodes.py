@@ -1,0 +1,119 @@
+"""Finished episodes as arrays, and how they are dealt into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from .token_model import EpisodeBatch
+
+SCORING_TOKENS = 4096
+"""Tokens of one forward when episodes are scored without gradients."""
+
+
+class Episodes(NamedTuple):
+    """E finished episodes in T cells; M of the E × T tokens were chosen by the policy, numbered by row.
+
+    Attributes:
+        input_ids: Prompts and completions, right-padded, int64 ``(E, T)``.
+        lengths: Tokens of each episode, int64 ``(E,)``.
+        response_mask: True where the policy chose the token, bool ``(E, T)``; the next three are 0 elsewhere.
+        rewards: The task's reward of each token, float32 ``(E, T)``.
+        log_probs: log π of each token when it was drawn, float32 ``(E, T)``.
+        values: V of the context before each token, float32 ``(E, T)``.
+        action_masks: Tokens that could be chosen, as bits, uint8 ``(M, ⌈V / 8⌉)``, or None where all could.
+        vocab_size: Tokens of the environment, V.
+    """
+
+    input_ids: np.ndarray
+    lengths: np.ndarray
+    response_mask: np.ndarray
+    rewards: np.ndarray
+    log_probs: np.ndarray
+    values: np.ndarray
+    action_masks: np.ndarray | None
+    vocab_size: int
+
+    @classmethod
+    def of(
+        cls,
+        prompts: Sequence[Sequence[int]],
+        completions: Sequence[Sequence[int]],
+        action_mask: np.ndarray | None,
+        vocab_size: int,
+    ) -> Episodes:
+        """Returns episodes of given tokens, with nothing known of rewards, log-probs and values.
+
+        Args:
+            prompts: Token ids of each prompt, at least one.
+            completions: Token ids of each completion, at least one.
+            action_mask: True for the tokens that could be chosen, bool ``(V,)``, or None for all.
+            vocab_size: V.
+        """
+        starts = np.array([len(prompt) for prompt in prompts])
+        lengths = starts + [len(completion) for completion in completions]
+        input_ids = np.zeros((len(lengths), lengths.max()), np.int64)
+        for row, prompt, completion in zip(input_ids, prompts, completions, strict=True):
+            row[: len(prompt) + len(completion)] = [*prompt, *completion]
+        cells = np.arange(input_ids.shape[1])
+        chosen = (cells >= starts[:, None]) & (cells < lengths[:, None])
+        nothing = np.zeros(input_ids.shape, np.float32)
+        masks = None if action_mask is None else np.tile(np.packbits(action_mask), (int(chosen.sum()), 1))
+        return cls(input_ids, lengths, chosen, nothing, nothing, nothing, masks, vocab_size)
+
+    def batches(
+        self, order: np.ndarray, batch_size: int | None, device: torch.device
+    ) -> Iterator[tuple[np.ndarray, EpisodeBatch]]:
+        """Yields numbers of episodes, int64 ``(B,)``, and what a model reads of them.
+
+        Args:
+            order: Numbers of all episodes, in the order to deal them.
+            batch_size: Tokens of a batch, or None for one batch.
+            device: Where batches go.
+        """
+        counts = self.response_mask.sum(1)
+        ends = counts.cumsum()
+        for part in deal(order, counts[order], batch_size):
+            rows = part[np.argsort(self.lengths[part], kind="stable")]
+            longest = int(self.lengths[rows[-1]])
+            masks = None
+            if self.action_masks is not None:
+                tokens = np.concatenate([np.arange(ends[row] - counts[row], ends[row]) for row in rows])
+                bits = np.unpackbits(self.action_masks[tokens], axis=-1, count=self.vocab_size)
+                masks = torch.from_numpy(bits.view(bool)).to(device)
+            yield (
+                rows,
+                EpisodeBatch(
+                    torch.from_numpy(self.input_ids[rows, :longest]).to(device),
+                    torch.from_numpy(self.response_mask[rows, :longest]).to(device),
+                    self.lengths[rows].tolist(),
+                    masks,
+                ),
+            )
+
+    @torch.no_grad()
+    def score(self, function: Callable[[EpisodeBatch], torch.Tensor], device: torch.device) -> np.ndarray:
+        """Returns ``function``, which maps a batch to float32 ``(K, m)``, of all tokens: ``(K, E, T)``, 0 elsewhere."""
+        order = np.argsort(self.lengths, kind="stable")
+        matrix: np.ndarray | None = None
+        for rows, batch in self.batches(order, SCORING_TOKENS, device):
+            scores = function(batch).cpu().numpy()
+            if matrix is None:
+                matrix = np.zeros((len(scores), *self.input_ids.shape), np.float32)
+            part = matrix[:, rows]
+            part[:, self.response_mask[rows]] = scores
+            matrix[:, rows] = part
+        assert matrix is not None  # a rollout has at least one episode
+        return matrix
+
+
+def deal(order: np.ndarray, counts: np.ndarray, batch_size: int | None) -> list[np.ndarray]:
+    """Cuts ``order`` into runs of about ``batch_size`` tokens; ``counts`` are the tokens of each entry, ``(E,)``."""
+    total = int(counts.sum())
+    parts = 1 if batch_size is None else min(max(1, round(total / batch_size)), len(order))
+    middles = counts.cumsum() - counts / 2  # an entry goes to the run in which its middle token falls
+    runs = np.minimum((middles * parts / total).astype(np.int64), parts - 1)
+    return [order[runs == run] for run in range(parts) if (runs == run).any()]

@@ -1,0 +1,307 @@
+"""What the algorithms share: an environment, a model, whole-episode rollouts, and a price on leaving the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.type_aliases import MaybeCallback
+from stable_baselines3.common.vec_env import VecEnv
+
+from textgym.errors import AgentError, ModelError
+from textgym.evaluation import Episode, Report, evaluate
+from textgym.tasks import Task
+
+from . import checkpoint, kl
+from .buffers import EpisodeBuffer, generalized_advantage_estimation
+from .episodes import Episodes
+from .models import ModelSpec, frozen_copy, model_tokenizer
+from .policy import TransformerPolicy, check_spaces
+from .rollouts import collect_episodes
+from .sb3 import Detached, as_vec_env, make_vec_env
+from .token_model import EpisodeBatch, TokenModel
+
+TOKENS, MINIBATCHES, WEIGHTS, ENVIRONMENTS = range(4)
+"""Keys of an agent's random streams; each is seeded by a hash of the seed and the key."""
+
+PRETRAINED_KL_COEF = 0.05
+"""``kl_coef="auto"`` for a pretrained model. One with random weights has no language to keep and gets None."""
+
+
+class EpisodicAlgorithm(OnPolicyAlgorithm):
+    """An SB3 on-policy algorithm whose rollouts are whole episodes of text.
+
+    Stands *under* SB3's own class (``class PPO(SB3PPO, EpisodicAlgorithm)``): that class keeps its constructor and its
+    ``train()``, and finds set-up, collection, saving and loading here.
+
+    Attributes:
+        reference: The frozen model that the KL is measured to, or None.
+        kl: What a nat of KL costs, or None.
+    """
+
+    rollout_buffer: EpisodeBuffer  # type: ignore[assignment]  # SB3's train() reads get, values and returns alone
+    policy: TransformerPolicy  # type: ignore[assignment]
+    reference: TokenModel | None
+    kl: kl.KLController | None
+
+    def _connect(self, arguments: dict[str, Any]) -> VecEnv | None:
+        """Finds the environment; runs before SB3's constructor, and keeps what that one does not take.
+
+        Args:
+            arguments: Those of the agent's constructor, by name. ``gamma``, ``seed`` and ``env_kwargs`` are filled in,
+                so that an agent that is loaded is constructed with the same.
+        """
+        self._model: ModelSpec = arguments["model"]
+        source, kwargs = arguments["env"], dict(arguments["env_kwargs"] or {})
+        tokenizer = model_tokenizer(self._model)
+        env: VecEnv | None
+        if isinstance(source, str | Task):
+            env = make_vec_env(source, arguments["n_envs"], **kwargs)
+            if tokenizer is not None and "tokenizer" not in kwargs and not _speaks(env, tokenizer.fingerprint):
+                kwargs["tokenizer"] = tokenizer.name
+                env = make_vec_env(source, arguments["n_envs"], **kwargs)
+        elif kwargs:
+            raise AgentError(
+                f"env_kwargs are options for an environment made here, from its id. Actual value: {kwargs}. Give them "
+                "to the environment itself."
+            )
+        elif isinstance(source, Detached):
+            env, self.n_envs = None, arguments["n_envs"]
+            self.observation_space, self.action_space = source.observation_space, source.action_space
+        else:
+            env = as_vec_env(source)
+        if env is not None and tokenizer is not None and not _speaks(env, tokenizer.fingerprint):
+            raise ModelError(
+                f"The model {self._model!r} was trained on the tokens of {tokenizer!r}, the environment has those of "
+                f"{env.get_attr('task')[0].tokenizer!r}. Make the environment with tokenizer={tokenizer.name!r}."
+            )
+        arguments["env_kwargs"] = kwargs
+        arguments["gamma"] = _gamma(arguments["gamma"], env)
+        if arguments["seed"] is None:
+            arguments["seed"] = int(np.random.SeedSequence().generate_state(1)[0])
+        if arguments["kl_coef"] == "auto":
+            random = isinstance(self._model, dict) or self._model == "scratch"
+            arguments["kl_coef"] = None if random else PRETRAINED_KL_COEF
+        self.arguments = {name: arguments[name] for name in arguments if name not in ("self", "model", "__class__")}
+        self.reference_name = self._model if isinstance(self._model, str) else None
+        self._rollouts = 0
+        return env
+
+    @property
+    def task(self) -> Task | None:
+        """The task of the environment, where it has one."""
+        return self.env.get_attr("task")[0] if self.env is not None and self.env.has_attr("task") else None
+
+    def set_env(self, env: Any, force_reset: bool = True) -> None:
+        """Sets the environment to learn from, a Gymnasium vector environment or an SB3 VecEnv of the same size."""
+        super().set_env(as_vec_env(env), force_reset)
+
+    def _setup_model(self) -> None:
+        if "model" in self.policy_kwargs:
+            raise AgentError("The model is the first argument of the agent; leave it out of policy_kwargs.")
+        vocab_size, _ = check_spaces(self.observation_space, self.action_space)
+        self._setup_lr_schedule()
+        self.policy = TransformerPolicy(
+            self.observation_space,
+            self.action_space,
+            self.lr_schedule,
+            model=self._model,
+            seed=self._stream(WEIGHTS),
+            **self.policy_kwargs,
+        ).to(self.device)
+        self.policy.differentiable_entropy = self.ent_coef != 0
+        self.rollout_buffer = EpisodeBuffer(vocab_size, self.device)
+        self.set_random_seed(self.seed)
+        self._setup_reference()
+
+    def _setup_reference(self) -> None:
+        coef = self.arguments["kl_coef"]
+        self._estimate_kl = kl.estimator(self.arguments["kl_estimator"])
+        self.kl = None if coef is None else kl.controller(coef, self.arguments["kl_target"])
+        self.reference = None
+        if coef is not None:
+            law, lm = self.policy.token_model, frozen_copy(self.policy.lm)
+            # Its law is never truncated by top_k or top_p, so that no token is infinitely far from it.
+            self.reference = TokenModel(lm, law.vocab_size, law.temperature, precision=law.precision)
+
+    def set_random_seed(self, seed: int | None = None) -> None:
+        """Starts the agent's own generators anew; unlike SB3's, it leaves the global ones alone."""
+        if seed is not None:
+            self.seed = seed
+            self.policy.reseed(self._stream(TOKENS))
+            self.rollout_buffer.rng = np.random.default_rng(self._stream(MINIBATCHES))
+
+    def _stream(self, *key: int) -> int:
+        return int(np.random.SeedSequence([self.seed or 0, *key]).generate_state(1, np.uint64)[0] >> 1)
+
+    def collect_rollouts(
+        self,
+        env: VecEnv,
+        callback: BaseCallback,
+        rollout_buffer: EpisodeBuffer,  # type: ignore[override]  # SB3's own buffer, in its types
+        n_rollout_steps: int,
+    ) -> bool:
+        """Plays whole episodes, prices their KL, and estimates their advantages; False if a callback stopped.
+
+        Rollout k resets the environments with seeds hashed from (seed, k): a run that is resumed between two rollouts
+        needs nothing of the environments' state.
+        """
+        self.policy.set_training_mode(False)
+        callback.on_rollout_start()
+        rollout_buffer.reset()
+        env.seed(self._stream(ENVIRONMENTS, self._rollouts))
+        infos = collect_episodes(self, env, callback, rollout_buffer, n_rollout_steps)
+        if infos is None:
+            return False
+        self._rollouts += 1
+        episodes = rollout_buffer.seal()
+        if self.policy.token_model.reduced_precision:
+            # bfloat16 rounds a cached step and a whole pass differently; the ratio must start at 1 in the update's own.
+            log_probs, values = episodes.score(self._score, self.device)
+            episodes = rollout_buffer.episodes = episodes._replace(log_probs=log_probs, values=values)
+        rewards = self._price_kl(episodes)
+        rollout_buffer.advantages, rollout_buffer.targets = self._advantages(episodes, rewards)
+        self._log(episodes, infos)
+        callback.update_locals(locals())
+        callback.on_rollout_end()
+        return True
+
+    def _advantages(self, episodes: Episodes, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns advantages and value targets, each float32 ``(E, T)``."""
+        return generalized_advantage_estimation(
+            rewards, episodes.values, episodes.response_mask, self.gamma, self.gae_lambda
+        )
+
+    def _score(self, batch: EpisodeBatch) -> torch.Tensor:
+        values, log_probs, _ = self.policy.evaluate_actions(batch, batch.actions)
+        return torch.stack([log_probs, values])
+
+    def _price_kl(self, episodes: Episodes) -> np.ndarray:
+        """Returns the rewards less the price of the KL, float32 ``(E, T)``, in one pass of the reference."""
+        if self.reference is None or self.kl is None:
+            return episodes.rewards
+        reference, chosen = self.reference, episodes.response_mask
+        (log_probs,) = episodes.score(lambda batch: reference.log_probs(batch)[None], self.device)
+        log_ratio = episodes.log_probs - log_probs
+        rewards = episodes.rewards - self.kl.coef * self._estimate_kl(log_ratio)
+        mean = float(log_ratio[chosen].mean())
+        self.logger.record("rollout/kl", mean)
+        self.logger.record("rollout/perplexity", float(np.exp(-log_probs[chosen].mean())))
+        self.logger.record("train/kl_coef", self.kl.coef)
+        self.kl.update(mean)
+        return rewards
+
+    def _log(self, episodes: Episodes, infos: list[dict[str, Any]]) -> None:
+        """Logs a rollout; entropy is estimated by −log π of the tokens drawn, in nat a token."""
+        chosen = episodes.response_mask
+        self.logger.record("rollout/entropy", float(-episodes.log_probs[chosen].mean()))
+        self.logger.record("rollout/completion_length", float(chosen.sum(1).mean()))
+        terms: dict[str, list[float]] = {}
+        for info in infos:
+            for name, value in info.get("reward_terms", {}).items():
+                terms.setdefault(name, []).append(value)
+        for name, values in terms.items():
+            self.logger.record(f"reward/{name}", float(np.mean(values)))
+
+    def _setup_learn(self, total_timesteps: int, callback: MaybeCallback = None, *args: Any, **kwargs: Any) -> Any:
+        if self.env is None:
+            raise AgentError(
+                "This agent was loaded without the environment it was trained on, which was not given by id. Give one: "
+                "load(path, env=…) or set_env(…)."
+            )
+        if not total_timesteps > 0:
+            raise AgentError(
+                f"total_timesteps is the number of tokens to learn from. Actual value: {total_timesteps!r}."
+            )
+        return super()._setup_learn(total_timesteps, callback, *args, **kwargs)
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = False,
+        action_masks: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, Any]:
+        """Returns the next token of each observation, and the state to pass back; see `TransformerPolicy.predict`."""
+        return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
+
+    def seeded(self, seed: int) -> AbstractContextManager[None]:
+        """Returns a context in which `predict` draws from ``seed``; training goes on afterwards as if nothing was."""
+        return self.policy.seeded(seed)
+
+    def evaluate(self, episodes: int = 256, seed: int = 0, split: str = "test", **kwargs: Any) -> Report:
+        """Plays the agent on held-out prompts of its own environment; see `textgym.evaluation.evaluate`."""
+        task = self.arguments["env"] if isinstance(self.arguments["env"], str | Task) else self.task
+        if task is None:
+            raise AgentError("This agent's environment has no task to evaluate on. Use textgym.evaluate(agent, id).")
+        own = {name: value for name, value in self.arguments["env_kwargs"].items() if name != "split"}
+        return evaluate(self, task, episodes=episodes, seed=seed, split=split, **{**own, **kwargs})
+
+    def kl_to_reference(self, episodes: Sequence[Episode]) -> float:
+        """Returns KL(π ‖ reference) in nat a token, over the contexts that ``episodes`` went through.
+
+        Each context contributes its exact divergence, over the whole vocabulary: less noisy than any estimator that
+        sees only the token drawn.
+
+        Raises:
+            AgentError: If the agent has no reference.
+        """
+        if self.reference is None:
+            raise AgentError("This agent keeps no reference (kl_coef=None). Train it with kl_coef=0.0 to measure only.")
+        reference, policy = self.reference, self.policy.token_model
+        masked = self.env is not None and self.env.has_attr("masks_actions") and self.env.get_attr("masks_actions")[0]
+        mask = self.env.env_method("action_masks")[0] if masked and self.env is not None else None
+        written = Episodes.of(
+            [episode.prompt_ids for episode in episodes],
+            [episode.completion_ids for episode in episodes],
+            mask,
+            policy.vocab_size,
+        )
+        (divergence,) = written.score(
+            lambda batch: policy.episode_law(batch).kl(reference.episode_law(batch))[None], self.device
+        )
+        return float(divergence[written.response_mask].mean())
+
+    def save(self, path: str | Path) -> None:  # type: ignore[override]  # a folder, never an open file
+        """Saves the whole agent to a folder, at once or not at all; see `textgym.agents.checkpoint`."""
+        checkpoint.save(self, path)
+
+    @classmethod
+    def load(  # type: ignore[override]
+        cls, path: str | Path, env: Any = None, device: torch.device | str = "auto", **changes: Any
+    ) -> Self:
+        """Loads an agent that `save` wrote, ready to go on learning.
+
+        Args:
+            path: The folder.
+            env: Its environment; None makes the one that it was trained on, where that was given by id.
+            device: Where it runs.
+            **changes: Arguments of the constructor that should differ.
+
+        Raises:
+            RunError: If the folder is missing, incomplete or damaged.
+            AgentError: If it holds an agent of another class, or one whose environment must be given.
+        """
+        return checkpoint.load_agent(cls, path, env, device, changes)
+
+
+def _speaks(env: VecEnv, fingerprint: str) -> bool:
+    """Whether an environment's ids mean what a tokenizer's do; one that does not tell is believed."""
+    return not env.has_attr("task") or env.get_attr("task")[0].tokenizer.fingerprint == fingerprint
+
+
+def _gamma(gamma: float | None, env: VecEnv | None) -> float:
+    own = env.get_attr("gamma")[0] if env is not None and env.has_attr("gamma") else gamma
+    if gamma is not None and gamma != own:
+        raise AgentError(
+            f"gamma={gamma} meets an environment with gamma={own}: the return would be discounted twice. Leave it out "
+            f"here, and make the environment with gamma={gamma}."
+        )
+    return 1.0 if own is None else float(own)

@@ -1,0 +1,312 @@
+"""The actor-critic: a causal language model with a value head, as Stable-Baselines3 knows a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import Schedule
+from torch import nn
+from transformers import PreTrainedModel
+
+from textgym.errors import AgentError
+
+from .decoding import Decoder
+from .models import ModelSpec, make_model
+from .token_model import EpisodeBatch, TokenModel
+
+Observation = dict[str, Any]
+
+
+class Choice(NamedTuple):
+    """Tokens chosen for n contexts, with what the update needs of the moment they were chosen.
+
+    Attributes:
+        actions: The tokens, int64 ``(n,)``.
+        log_probs: log π of each, float32 ``(n,)``.
+        values: V of each context, float32 ``(n,)``.
+    """
+
+    actions: torch.Tensor
+    log_probs: torch.Tensor
+    values: torch.Tensor
+
+
+class _Memory(NamedTuple):
+    """What `TransformerPolicy.predict` carries from step to step in SB3's slot for recurrent states."""
+
+    decoder: Decoder
+    weights: tuple[int, ...]
+
+
+class TransformerPolicy(BasePolicy):
+    """A policy that writes: its law over tokens is a language model's, its value a linear reading of the same state.
+
+    Works under stock Stable-Baselines3 (``PPO(TransformerPolicy, env, policy_kwargs={"model": "tiny"})``), one
+    transition a sample and the whole prefix anew for each, and under the algorithms of this package, which score every
+    token of an episode in one pass. The language model always stays in ``eval()``; the value head starts at zero, so
+    that at first it moves neither the values nor the language model.
+
+    Args:
+        observation_space: That of `textgym.TextGenEnv`.
+        action_space: ``Discrete(V)``.
+        lr_schedule: Learning rate, by the progress that remains.
+        use_sde: Accepted because SB3 passes it; must be False.
+        model: See `textgym.agents.models.make_model`. Under stock SB3 give JSON: a name or a dict.
+        temperature, top_k, top_p, precision: See `TokenModel`.
+        optimizer_class: Class of the optimizer, or its name in `torch.optim`.
+        optimizer_kwargs: Its arguments besides the learning rate.
+        seed: Of the tokens drawn, and of random weights; None takes one from torch's global generator, which SB3 seeds.
+
+    Raises:
+        AgentError: If the spaces are not those of a textgym environment.
+        ModelError: If the model cannot be loaded or does not fit them.
+    """
+
+    optimizer: torch.optim.Optimizer
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Space,
+        lr_schedule: Schedule,
+        use_sde: bool = False,
+        *,
+        model: ModelSpec = "tiny",
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        precision: str = "auto",
+        optimizer_class: str | type[torch.optim.Optimizer] = "Adam",
+        optimizer_kwargs: dict[str, Any] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        vocab_size, length = check_spaces(observation_space, action_space)
+        if use_sde:
+            raise AgentError("State-dependent exploration (use_sde) is for continuous actions; tokens are discrete.")
+        super().__init__(
+            observation_space,
+            action_space,
+            optimizer_class=_optimizer(optimizer_class),
+            optimizer_kwargs=optimizer_kwargs,
+        )
+        lm = make_model(model, vocab_size, length, seed)
+        self.token_model = TokenModel(lm, vocab_size, temperature, top_k, top_p, precision)
+        # skip_init: the usual one would take numbers from the global generator, for weights that become zeros.
+        self.value_head = nn.utils.skip_init(nn.Linear, lm.config.get_text_config().hidden_size, 1)
+        nn.init.zeros_(self.value_head.weight)
+        nn.init.zeros_(self.value_head.bias)
+        self.differentiable_entropy = True
+        """Whether `evaluate_actions` returns an entropy with a gradient; without it the update is a third faster."""
+        self._seed = int(torch.randint(2**62, ())) if seed is None else seed
+        self._generator: torch.Generator | None = None
+        self._updates = 0
+        self.optimizer = self.optimizer_class(
+            [parameter for parameter in self.parameters() if parameter.requires_grad],
+            lr=lr_schedule(1.0),  # type: ignore[call-arg]  # every optimizer takes a learning rate
+            **self.optimizer_kwargs,
+        )
+        self.optimizer.register_step_pre_hook(self._check_gradient)
+        self.optimizer.register_step_post_hook(self._count_update)
+
+    @property
+    def lm(self) -> PreTrainedModel:
+        """The language model."""
+        return self.token_model.lm
+
+    @property
+    def generator(self) -> torch.Generator:
+        """What tokens are drawn with; no other random number comes from it."""
+        if self._generator is None or self._generator.device.type != self.device.type:
+            self._generator = torch.Generator(self.device).manual_seed(self._seed)
+        return self._generator
+
+    def reseed(self, seed: int) -> None:
+        """Starts the drawing of tokens anew from ``seed``."""
+        self._seed, self._generator = seed, None
+
+    @contextmanager
+    def seeded(self, seed: int) -> Iterator[None]:
+        """Gives a context in which tokens are drawn from ``seed``; afterwards drawing goes on as if nothing was."""
+        own = self.generator
+        self._generator = torch.Generator(self.device).manual_seed(seed)
+        try:
+            yield
+        finally:
+            self._generator = own
+
+    def decoder(self, size: int) -> Decoder:
+        """Returns a decoder of ``size`` contexts of this environment."""
+        length = self.observation_space["input_ids"].shape[0]  # type: ignore[index]
+        return self.token_model.decoder(size, length)
+
+    @torch.inference_mode()
+    def choose(
+        self,
+        decoder: Decoder,
+        input_ids: np.ndarray,
+        lengths: np.ndarray,
+        action_masks: np.ndarray | None = None,
+        deterministic: bool = False,
+    ) -> Choice:
+        """Chooses the next token of n contexts that ``decoder`` follows.
+
+        Args:
+            decoder: From `decoder`; it may hold more than n contexts.
+            input_ids: Contexts, right-padded, int64 ``(n, L)``.
+            lengths: Their tokens, int64 ``(n,)``.
+            action_masks: True for tokens that may be chosen, bool ``(n, V)``, or None for all.
+            deterministic: Whether to take the likeliest token.
+        """
+        hidden = self.token_model.advance(decoder, input_ids, lengths)
+        return self._choice(hidden, self._mask(action_masks), deterministic)
+
+    def forward(self, obs: Observation, deterministic: bool = False) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Returns actions, values and log-probs of B observations, each ``(B,)``, without a cache (stock SB3)."""
+        choice = self._choice(self._context_hidden(obs), None, deterministic)
+        return choice.actions, choice.values, choice.log_probs
+
+    def predict_values(self, obs: Observation) -> torch.Tensor:
+        """Returns V of B observations, float32 ``(B,)``."""
+        return self._values(self._context_hidden(obs))
+
+    def evaluate_actions(
+        self, obs: Observation | EpisodeBatch, actions: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Scores tokens under the law as it is now, with gradients.
+
+        Args:
+            obs: Whole episodes, of which M tokens were chosen; or, from stock SB3, M observations.
+            actions: The tokens, int64 ``(M,)``.
+
+        Returns:
+            ``(values, log_prob, entropy)``, each float32 ``(M,)``.
+
+        Raises:
+            AgentError: If one of them is not finite: the weights are spoilt.
+        """
+        if isinstance(obs, EpisodeBatch):
+            hidden, mask = self.token_model.response_hidden(obs), obs.action_masks
+        else:
+            hidden, mask = self._context_hidden(obs), None
+        values, law = self._values(hidden), self.token_model.distribution(hidden, mask)
+        log_prob = law.log_prob(actions.long().flatten())
+        with torch.set_grad_enabled(self.differentiable_entropy and torch.is_grad_enabled()):
+            entropy = law.entropy()
+        for name, result in (("values", values), ("log-probabilities", log_prob)):
+            if not torch.isfinite(result).all():
+                raise AgentError(
+                    f"The policy's {name} are no longer finite. Lower learning_rate, and go on from a checkpoint."
+                )
+        return values, log_prob, entropy
+
+    def predict(  # type: ignore[override]  # SB3 types the recurrent state as arrays; ours is opaque
+        self,
+        observation: Observation,
+        state: Any = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = False,
+        action_masks: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, Any]:
+        """Returns the next token of one observation or of N, and the state to pass back at the next step.
+
+        Args:
+            observation: Of one environment or of a vector of them.
+            state: What the last call returned: the KV cache. It is compared with the observations token by token, so
+                a stale or foreign state costs time and changes nothing.
+            episode_start: Accepted for SB3; the comparison tells a new episode.
+            deterministic: Whether to take the likeliest token.
+            action_masks: True for tokens that may be chosen, bool ``(V,)`` or ``(N, V)``; the name is sb3-contrib's.
+        """
+        if isinstance(observation, tuple):
+            raise AgentError("predict() got a tuple: pass the observation of `obs, info = env.reset()`, not both.")
+        self.set_training_mode(False)
+        input_ids = np.asarray(observation["input_ids"], np.int64)
+        lengths = np.asarray(observation["attention_mask"]).sum(-1, dtype=np.int64)
+        single = input_ids.ndim == 1
+        input_ids, lengths = np.atleast_2d(input_ids), np.atleast_1d(lengths)
+        weights = self._weights()
+        if not isinstance(state, _Memory) or state.weights != weights or state.decoder.ids.shape != input_ids.shape:
+            state = _Memory(self.token_model.decoder(*input_ids.shape), weights)
+        if action_masks is not None:
+            action_masks = np.broadcast_to(np.asarray(action_masks, bool), (len(lengths), self.token_model.vocab_size))
+        choice = self.choose(state.decoder, input_ids, lengths, action_masks, deterministic)
+        actions = choice.actions.cpu().numpy()
+        return (actions[0] if single else actions), state
+
+    def _predict(self, observation: Any, deterministic: bool = False) -> torch.Tensor:
+        return self.forward(observation, deterministic)[0]
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        law = self.token_model
+        return {
+            "observation_space": self.observation_space,
+            "action_space": self.action_space,
+            "lr_schedule": self._dummy_schedule,
+            "model": self.lm.config.to_dict(),
+            "temperature": law.temperature,
+            "top_k": law.top_k,
+            "top_p": law.top_p,
+            "precision": law.precision,
+        }
+
+    def _context_hidden(self, obs: Observation) -> torch.Tensor:
+        return self.token_model.context_hidden(obs["input_ids"].long(), obs["attention_mask"].long().sum(-1))
+
+    def _values(self, hidden: torch.Tensor) -> torch.Tensor:
+        return self.value_head(hidden.float()).squeeze(-1)
+
+    def _choice(self, hidden: torch.Tensor, mask: torch.Tensor | None, deterministic: bool) -> Choice:
+        law = self.token_model.distribution(hidden, mask)
+        actions = law.mode() if deterministic else law.sample(self.generator)
+        return Choice(actions, law.log_prob(actions), self._values(hidden))
+
+    def _mask(self, masks: np.ndarray | None) -> torch.Tensor | None:
+        return None if masks is None else torch.from_numpy(np.array(masks, bool)).to(self.device)
+
+    def _weights(self) -> tuple[int, ...]:
+        """Changes whenever the weights do: torch counts writes into a tensor, but not those of fused optimizers."""
+        return self._updates, sum(parameter._version for parameter in self.parameters())
+
+    def _count_update(self, *_: Any) -> None:
+        self._updates += 1
+
+    def _check_gradient(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        if not torch.isfinite(nn.utils.get_total_norm(gradients)):
+            raise AgentError(
+                "The gradient of the loss is not finite; the weights were left as they were. Lower learning_rate, or "
+                "bound the reward with .clip()."
+            )
+
+
+def check_spaces(observation_space: spaces.Space, action_space: spaces.Space) -> tuple[int, int]:
+    """Returns the vocabulary size V and the context length L of an environment's spaces.
+
+    Raises:
+        AgentError: If they are not those of a textgym environment.
+    """
+    names = {"input_ids", "attention_mask"}
+    if not isinstance(observation_space, spaces.Dict) or not names <= set(observation_space.spaces):
+        raise AgentError(
+            "A Transformer reads the observations of textgym environments, a Dict with input_ids and attention_mask. "
+            f"Actual space: {observation_space}."
+        )
+    if not isinstance(action_space, spaces.Discrete):
+        raise AgentError(f"A Transformer chooses tokens, a Discrete space. Actual space: {action_space}.")
+    length = observation_space["input_ids"].shape
+    return int(action_space.n), int(length[0]) if length else 0
+
+
+def _optimizer(spec: str | type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    found = getattr(torch.optim, spec, None) if isinstance(spec, str) else spec
+    if not isinstance(found, type) or not issubclass(found, torch.optim.Optimizer):
+        raise AgentError(
+            f"optimizer_class is the name of a class in torch.optim, such as 'AdamW'. Actual value: {spec!r}."
+        )
+    return found

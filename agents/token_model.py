@@ -1,0 +1,169 @@
+"""A causal language model seen as a law over the next token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from textgym.errors import AgentError, ModelError
+
+from . import fast_gpt2
+from .decoding import Decoder, causal_hidden
+from .distributions import TokenDistribution, check_law
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+BUCKET_TOKENS = 1024
+"""Fewest tokens worth a forward of their own; below that, the padding that a split saves costs less than the split."""
+
+
+class EpisodeBatch(NamedTuple):
+    """Whole episodes, sorted by length; what the update reads instead of observations.
+
+    Attributes:
+        input_ids: Prompts and completions, right-padded, int64 ``(B, T)``.
+        response_mask: True where the policy chose the token, bool ``(B, T)``; M places in all, numbered by row.
+        lengths: Tokens of each episode, ascending.
+        action_masks: True for tokens that could be chosen, bool ``(M, V)``, or None where all could.
+    """
+
+    input_ids: torch.Tensor
+    response_mask: torch.Tensor
+    lengths: Sequence[int]
+    action_masks: torch.Tensor | None = None
+
+    @property
+    def actions(self) -> torch.Tensor:
+        """The chosen tokens, int64 ``(M,)``."""
+        return self.input_ids[self.response_mask]
+
+
+class TokenModel(nn.Module):
+    """Hidden states, logits and token laws of a language model, over the V tokens of an environment.
+
+    The body may compute in bfloat16; logits and all that follows are float32.
+
+    Args:
+        lm: The model.
+        vocab_size: Tokens of the environment, V; embedding rows beyond them are sliced away.
+        temperature, top_k, top_p: See `TokenDistribution`.
+        precision: ``"float32"``, ``"bfloat16"`` (autocast, float32 weights), or ``"auto"``: bfloat16 on a GPU.
+    """
+
+    def __init__(
+        self,
+        lm: PreTrainedModel,
+        vocab_size: int,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        precision: str = "auto",
+    ) -> None:
+        super().__init__()
+        check_law(temperature, top_k, top_p)
+        if precision not in PRECISIONS:
+            raise AgentError(f"precision is one of {', '.join(PRECISIONS)}. Actual value: {precision!r}.")
+        self.lm = lm
+        self.vocab_size = vocab_size
+        self.temperature = temperature
+        self.top_k = top_k
+        self.top_p = top_p
+        self.precision = precision
+        self._check_head()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.lm.device
+
+    @property
+    def reduced_precision(self) -> bool:
+        """Whether the body computes in bfloat16."""
+        return self.precision == "bfloat16" or (self.precision == "auto" and self.device.type == "cuda")
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Returns the context in which the body runs."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced_precision)
+
+    def train(self, mode: bool = True) -> TokenModel:
+        """Leaves the language model in ``eval()``: dropout would score tokens under another law than drew them."""
+        super().train(mode)
+        self.lm.eval()
+        return self
+
+    def decoder(self, size: int, length: int) -> Decoder:
+        """Returns a decoder of ``size`` contexts of up to ``length`` tokens, for as long as the weights stay."""
+        if fast_gpt2.supports(self.lm):
+            dtype = torch.bfloat16 if self.reduced_precision else torch.float32
+            return fast_gpt2.GPT2Decoder(self.lm, size, length, dtype)
+        return Decoder(self.lm, size, length)
+
+    def advance(self, decoder: Decoder, input_ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
+        """Returns the last hidden state of growing contexts, ``(n, D)``; see `Decoder.advance`."""
+        with self.autocast():
+            return decoder.advance(input_ids, lengths)
+
+    def context_hidden(self, input_ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Returns the last hidden state of whole contexts, ``(B, D)``, without a cache.
+
+        Args:
+            input_ids: Right-padded contexts, int64 ``(B, L)``.
+            lengths: Their tokens, int64 ``(B,)``.
+        """
+        with self.autocast():
+            hidden = causal_hidden(self.lm, input_ids[:, : int(lengths.max())])
+        return hidden[torch.arange(len(lengths), device=hidden.device), lengths - 1]
+
+    def response_hidden(self, episodes: EpisodeBatch) -> torch.Tensor:
+        """Returns the hidden state that each chosen token was drawn from, ``(M, D)``, in one teacher-forced pass."""
+        parts = []
+        for rows, longest in _buckets(episodes.lengths):
+            with self.autocast():
+                hidden = causal_hidden(self.lm, episodes.input_ids[rows, : longest - 1])
+            parts.append(hidden[episodes.response_mask[rows, 1:longest]])
+        return torch.cat(parts)
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Returns the scores of the environment's tokens, float32 ``(B, V)``."""
+        head = self.lm.get_output_embeddings()
+        bias = None if getattr(head, "bias", None) is None else head.bias[: self.vocab_size]
+        return nn.functional.linear(hidden.float(), head.weight[: self.vocab_size], bias)
+
+    def distribution(self, hidden: torch.Tensor, mask: torch.Tensor | None = None) -> TokenDistribution:
+        """Returns the law of the next token; ``mask`` bool ``(B, V)`` is True for tokens that may be drawn."""
+        return TokenDistribution(self.logits(hidden), self.temperature, self.top_k, self.top_p, mask)
+
+    def episode_law(self, episodes: EpisodeBatch) -> TokenDistribution:
+        """Returns the law that each chosen token was drawn from, ``(M, V)``."""
+        return self.distribution(self.response_hidden(episodes), episodes.action_masks)
+
+    def log_probs(self, episodes: EpisodeBatch) -> torch.Tensor:
+        """Returns log π of each chosen token, float32 ``(M,)``."""
+        return self.episode_law(episodes).log_prob(episodes.actions)
+
+    @torch.no_grad()
+    def _check_head(self) -> None:
+        """Raises where the logits are not simply the head of the last hidden state (soft caps, scales)."""
+        self.lm.eval()
+        ids = torch.tensor([[0, 1 % self.vocab_size]], device=self.device)
+        ours, theirs = self.logits(causal_hidden(self.lm, ids)[0]), self.lm(ids).logits[0, :, : self.vocab_size]
+        if not torch.allclose(ours, theirs.float(), atol=1e-3, rtol=1e-3):
+            raise ModelError(
+                f"{type(self.lm).__name__} changes its logits after the output embedding (a soft cap or a scale, see "
+                "its config), which is not supported."
+            )
+
+
+def _buckets(lengths: Sequence[int]) -> Iterator[tuple[slice, int]]:
+    """Yields runs of rows that are padded to a length of their own, and that length; ``lengths`` ascend."""
+    start = 0
+    for end in range(1, len(lengths) + 1):
+        longest, rest = lengths[end - 1], len(lengths) - end
+        if rest == 0 or ((end - start) * longest >= BUCKET_TOKENS and rest * lengths[-1] >= BUCKET_TOKENS):
+            yield slice(start, end), longest
+            start = end

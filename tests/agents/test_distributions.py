@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+from textgym.agents.distributions import OUTSIDE, TokenDistribution, check_law
+from textgym.errors import AgentError
+
+LAWS = [
+    {},
+    {"temperature": 0.7},
+    {"temperature": 2.0},
+    {"top_k": 3},
+    {"top_p": 0.8},
+    {"mask": torch.tensor([True, False, True, True, False, True, True, True])},
+    {"temperature": 1.5, "top_k": 5, "top_p": 0.9, "mask": torch.tensor([True] * 5 + [False] * 3)},
+]
+LOGITS = torch.tensor([2.0, -1.0, 0.5, 0.0, 3.0, -2.0, 1.0, -30.0])
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_log_probs_match_sampled_frequencies(law: dict) -> None:
+    draws = 200_000
+    distribution = TokenDistribution(LOGITS.expand(draws, -1), **law)
+    tokens = distribution.sample(torch.Generator().manual_seed(0))
+    counts = np.bincount(tokens.numpy(), minlength=8)
+    probs = TokenDistribution(LOGITS.expand(8, -1), **law).log_prob(torch.arange(8)).exp().double().numpy()
+    assert counts[probs == 0].sum() == 0
+    likely = probs * draws > 5
+    expected = probs[likely] / probs[likely].sum() * counts[likely].sum()
+    assert stats.chisquare(counts[likely], expected).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_probabilities_sum_to_one_and_entropy_is_that_of_torch(law: dict) -> None:
+    distribution = TokenDistribution(LOGITS.expand(8, -1), **law)
+    probs = distribution.log_prob(torch.arange(8)).exp()
+    assert probs.sum() == pytest.approx(1.0, abs=1e-6)
+    reference = torch.distributions.Categorical(probs=probs)
+    assert distribution.entropy()[0] == pytest.approx(reference.entropy().item(), abs=1e-5)
+    assert distribution.mode()[0] == probs.argmax()
+
+
+def test_filters_keep_what_transformers_keeps() -> None:
+    logits = torch.randn(64, 100, generator=torch.Generator().manual_seed(1)) * 3
+    for law, warpers in (
+        ({"top_k": 7}, [TopKLogitsWarper(7)]),
+        ({"top_p": 0.6}, [TopPLogitsWarper(0.6)]),
+        (
+            {"temperature": 1.7, "top_k": 20, "top_p": 0.8},
+            [TemperatureLogitsWarper(1.7), TopKLogitsWarper(20), TopPLogitsWarper(0.8)],
+        ),
+    ):
+        theirs = logits.clone()
+        for warper in warpers:
+            theirs = warper(None, theirs)
+        torch.testing.assert_close(TokenDistribution(logits, **law).log_probs.exp(), theirs.softmax(-1))
+
+
+def test_a_token_of_probability_zero_is_never_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = torch.tensor([[0.0, 0.0, 0.0, 0.0]])
+    mask = torch.tensor([False, True, True, False])
+    for uniform, token in ((0.0, 1), (float(np.nextafter(np.float32(1), np.float32(0))), 2), (1.0, 2)):
+        monkeypatch.setattr(torch, "rand", lambda shape, u=uniform, **_: torch.full(shape, u))
+        assert TokenDistribution(logits, mask=mask).sample().item() == token
+
+
+def test_gradients_stay_finite_where_tokens_are_excluded() -> None:
+    logits = LOGITS[None].clone().requires_grad_()
+    law = TokenDistribution(logits, top_k=3, mask=LAWS[5]["mask"])
+    (law.log_prob(torch.tensor([0])).sum() + law.entropy().sum()).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+    assert logits.grad[0, 1] == 0
+    assert law.log_prob(torch.tensor([1])).item() == OUTSIDE
+
+
+def test_the_ratio_to_an_excluded_token_is_zero_and_its_kl_finite() -> None:
+    excluded = TokenDistribution(LOGITS[None], top_k=1).log_prob(torch.tensor([0]))
+    old = TokenDistribution(LOGITS[None]).log_prob(torch.tensor([0]))
+    log_ratio = excluded - old
+    assert log_ratio.exp() == 0
+    assert torch.isfinite(log_ratio.exp() - 1 - log_ratio).all()
+
+
+def test_kl_is_that_of_torch() -> None:
+    p, q = torch.randn(2, 5, 9, generator=torch.Generator().manual_seed(2))
+    expected = torch.distributions.kl_divergence(
+        torch.distributions.Categorical(logits=p), torch.distributions.Categorical(logits=q)
+    )
+    torch.testing.assert_close(TokenDistribution(p).kl(TokenDistribution(q)), expected)
+
+
+def test_the_same_generator_draws_the_same_tokens() -> None:
+    law = TokenDistribution(torch.randn(100, 50))
+    first = law.sample(torch.Generator().manual_seed(3))
+    torch.manual_seed(0)  # the global generator has no say
+    assert torch.equal(first, law.sample(torch.Generator().manual_seed(3)))
+
+
+@pytest.mark.parametrize("law", [{"temperature": 0.0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}])
+def test_parameters_out_of_range_are_refused(law: dict) -> None:
+    with pytest.raises(AgentError, match=str(next(iter(law.values())))):
+        check_law(**{"temperature": 1.0, "top_k": None, "top_p": None, **law})
