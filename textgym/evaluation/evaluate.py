@@ -1,0 +1,150 @@
+"""Playing an agent through an environment, and scoring what it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from textgym import registry
+from textgym.errors import OptionError
+from textgym.evaluation import scoring, statistics
+from textgym.evaluation.players import Player, player
+from textgym.evaluation.report import Episode, Metric, Report
+from textgym.evaluation.versions import versions
+from textgym.tasks import Task
+from textgym.vector import TextGenVectorEnv
+
+Progress = Callable[[int, int], None]
+"""Called with the number of episodes that have ended, and of all."""
+
+
+def evaluate(
+    agent: Any,
+    env_id: str | Task,
+    *,
+    episodes: int = 256,
+    seed: int = 0,
+    split: str = "test",
+    deterministic: bool = False,
+    num_envs: int = 64,
+    progress: Progress | None = None,
+    **make_kwargs: Any,
+) -> Report:
+    """Plays an agent through ``env.step`` and returns its scores with 95% intervals.
+
+    Episode ``i`` is asked prompt ``i mod len(task)``, so that agents are compared on identical prompts. The same seed
+    gives the same report; another ``num_envs`` deals the agent's random numbers out in another order.
+
+    Args:
+        agent: Whatever has Stable-Baselines3's ``predict``, or a function from prompt to completion. One that has a
+            ``tokenizer`` is played in that vocabulary.
+        env_id: A registered id, or a `Task`.
+        episodes: Number of episodes.
+        seed: Of the agent's sampling, where it has any, and of the intervals.
+        split: ``"train"``, ``"validation"`` or ``"test"``.
+        deterministic: Whether the agent takes its likeliest token instead of sampling.
+        num_envs: Episodes played side by side.
+        progress: Told after every step how many episodes have ended.
+        **make_kwargs: Options of the environment, such as ``reward`` or ``max_new_tokens``.
+
+    Raises:
+        OptionError: If the id, the split or an option is unknown, or a number is out of range.
+        AgentError: If the agent cannot be played.
+    """
+    for name, value in (("episodes", episodes), ("num_envs", num_envs)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise OptionError(f"{name} must be a whole number, at least 1. Actual value: {value!r}.")
+    if (own := getattr(agent, "tokenizer", None)) is not None:
+        make_kwargs.setdefault("tokenizer", own)  # its ids mean nothing in another vocabulary
+    envs = _make(env_id, min(num_envs, episodes), {**make_kwargs, "split": split})
+    task = envs.task
+    with (actor := player(agent, envs, deterministic)).seeded(seed):
+        played = _play(actor, envs, episodes, seed, progress)
+    played = scoring.with_task_metrics(played, task)
+    return Report(
+        env_id=env_id if isinstance(env_id, str) else env_id.name,
+        split=task.split,
+        seed=seed,
+        deterministic=deterministic,
+        reward=repr(task.reward),
+        gamma=task.gamma,
+        tokenizer=task.tokenizer.fingerprint,
+        metrics=scoring.metrics(played, task, seed) | _kl(agent, played, seed),
+        episodes=played,
+        versions=versions(),
+    )
+
+
+def _make(env_id: str | Task, num_envs: int, kwargs: dict[str, Any]) -> TextGenVectorEnv:
+    mode = AutoresetMode.DISABLED.value
+    if isinstance(env_id, Task):
+        return TextGenVectorEnv(env_id, num_envs, autoreset_mode=mode, **kwargs)
+    registry.entry(env_id)
+    envs = gym.make_vec(env_id, num_envs=num_envs, autoreset_mode=mode, **kwargs)
+    return cast(TextGenVectorEnv, envs.unwrapped)
+
+
+def _play(
+    actor: Player, envs: TextGenVectorEnv, episodes: int, seed: int, progress: Progress | None
+) -> tuple[Episode, ...]:
+    """Plays the episodes; a row that ends one takes the next prompt, or idles once none is left."""
+    size = len(envs.task)
+    played: dict[int, Episode] = {}
+    index = np.arange(envs.num_envs)  # the episode in each row
+    starts = np.ones(envs.num_envs, bool)
+    totals = np.zeros(envs.num_envs)
+    obs, _ = envs.reset(seed=seed, options={"prompt_index": index % size})
+    while True:
+        for row in np.flatnonzero(starts & (index < episodes)):
+            actor.begin(row, envs.task[index[row] % size].prompt)
+        obs, rewards, ended, _, infos = envs.step(actor.act(obs, starts))
+        totals += rewards
+        for row in np.flatnonzero(ended & (index < episodes)):
+            played[int(index[row])] = _episode(int(index[row]), totals[row], row, obs, infos, envs.task)
+        if progress is not None:
+            progress(len(played), episodes)
+        if len(played) == episodes:
+            return tuple(played[i] for i in range(episodes))
+        starts = ended
+        if ended.any():
+            index[ended] = np.arange(index.max() + 1, index.max() + 1 + ended.sum())
+            totals[ended] = 0.0
+            obs, _ = envs.reset(options={"prompt_index": index % size, "reset_mask": ended})
+
+
+def _kl(agent: Any, episodes: tuple[Episode, ...], seed: int) -> dict[str, Metric]:
+    """Returns the KL to the agent's reference in nat per token, where it keeps one; episodes weigh by their length."""
+    if getattr(agent, "reference", None) is None:
+        return {}
+    lengths = np.array([episode.length for episode in episodes])
+    means = np.array([agent.kl_to_reference([episode]) for episode in episodes])
+    return {"kl": Metric.of(statistics.bootstrap_ratio(means * lengths, lengths, seed=seed), "ratio")}
+
+
+def _episode(
+    index: int, reward: float, row: int, obs: dict[str, np.ndarray], infos: dict[str, Any], task: Task
+) -> Episode:
+    prompt_index = index % len(task)
+    prompt_length, length = int(obs["prompt_length"][row, 0]), int(obs["attention_mask"][row].sum())
+    ids = obs["input_ids"][row, :length].tolist()
+    return Episode(
+        index=index,
+        prompt_index=prompt_index,
+        prompt=task[prompt_index].prompt,
+        references=task[prompt_index].references,
+        completion=str(infos["completion"][row]),
+        prompt_ids=tuple(ids[:prompt_length]),
+        completion_ids=tuple(ids[prompt_length:]),
+        reward=float(reward),
+        discounted_return=float(infos["discounted_return"][row]),
+        reward_terms={
+            name: float(values[row]) for name, values in infos["reward_terms"].items() if not name.startswith("_")
+        },
+        finish_reason=str(infos["finish_reason"][row]),
+        length=length - prompt_length,
+        success=bool(infos["is_success"][row]) if "is_success" in infos else None,
+    )

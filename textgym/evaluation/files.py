@@ -1,0 +1,55 @@
+"""Writing so that a reader meets a whole file or folder, or none: to a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+TEMPORARY = ".part"
+"""Suffix of what is still being written; nothing with it is ever read."""
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Gives a name to write to; it becomes ``path``, at once, when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.stem}{TEMPORARY}{path.suffix}")  # writers go by the last suffix
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())  # a rename may reach the disk before the data does
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """Gives a name for a folder to make; it becomes ``path``, at once, when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + TEMPORARY)
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Writes ``text`` as UTF-8 to ``path``, whole or not at all, and returns the path."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return Path(path)
+
+
+def write_json(path: str | Path, content: Any) -> Path:
+    """Writes ``content`` as indented JSON to ``path``, whole or not at all, and returns the path."""
+    return write_text(path, json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2) + "\n")

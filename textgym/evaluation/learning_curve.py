@@ -1,0 +1,104 @@
+"""The learning curve of a run, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from textgym.evaluation import files
+from textgym.evaluation.metrics_file import STEP, Row
+from textgym.evaluation.report import Metric, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK, FAINT = "#333333", "#c8c8c8"
+
+
+class Panel(NamedTuple):
+    """One logged number: its column in ``metrics.csv``, what the axis says, and its colour (Okabe and Ito's)."""
+
+    column: str
+    label: str
+    colour: str
+
+
+REWARD = Panel("rollout/ep_rew_mean", "reward (points: held-out prompts, with 95% intervals)", "#0072b2")
+SMALL = (
+    Panel("rollout/kl", "KL to the reference (nat per token)", "#d55e00"),
+    Panel("rollout/entropy", "entropy (nat per token)", "#009e73"),
+    Panel("rollout/completion_length", "length (tokens)", "#cc79a7"),
+)
+
+
+def draw(path: str | Path, title: str, rows: Sequence[Row], before: Metric, after: Metric) -> Path:
+    """Draws reward, KL, entropy and length over the tokens trained on; what was not logged is left out.
+
+    Thin lines are what was logged, thick ones their moving average. The two points on the reward are the held-out
+    evaluations before and after, with their 95% intervals.
+
+    Args:
+        path: Where the picture goes; its suffix names the format.
+        title: Line above it.
+        rows: What `metrics_file.read` returns.
+        before: Held-out reward before training.
+        after: Held-out reward after training.
+    """
+    from matplotlib.figure import Figure  # not pyplot: no global state, no display
+
+    panels = [panel for panel in SMALL if any(panel.column in row for row in rows)]
+    figure = Figure(figsize=(9, 6.5 if panels else 4), dpi=150, layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, color=INK)
+    grid = figure.add_gridspec(2, max(1, len(panels)), height_ratios=(1.7, 1)) if panels else figure.add_gridspec(1, 1)
+    top = figure.add_subplot(grid[0, :])
+    _plot(top, REWARD, rows)
+    end = rows[-1][STEP] if rows else 0.0
+    for step, metric, name in ((0.0, before, "before"), (end, after, "after")):
+        errors = [[metric.mean - metric.low], [metric.high - metric.mean]]
+        top.errorbar(step, metric.mean, errors, fmt="o", color=INK, capsize=4, markersize=5, zorder=3, clip_on=False)
+        side = 9 if name == "before" else -9
+        top.annotate(
+            f"{name} {number(metric.mean)}",
+            (step, metric.mean),
+            (side, -12),
+            textcoords="offset points",
+            ha="left" if name == "before" else "right",
+            color=INK,
+            fontsize=9,
+        )
+    for i, panel in enumerate(panels):
+        _plot(figure.add_subplot(grid[1, i]), panel, rows)
+    with files.whole_file(path) as temporary:
+        figure.savefig(temporary)
+    return Path(path)
+
+
+def moving_average(values: Sequence[float], half_life: float) -> np.ndarray:
+    """Returns the exponential moving average, float64 ``(T,)``, without a pull towards its start.
+
+    m_t = Σ_{s≤t} d^{t−s} x_s / Σ_{s≤t} d^{t−s},   d = 2^{−1 / half_life}
+    """
+    decay, total, weight, averages = 0.5 ** (1 / half_life), 0.0, 0.0, []
+    for value in values:
+        total, weight = decay * total + value, decay * weight + 1.0
+        averages.append(total / weight)
+    return np.array(averages)
+
+
+def _plot(axes: Axes, panel: Panel, rows: Sequence[Row]) -> None:
+    points = [(row[STEP], row[panel.column]) for row in rows if panel.column in row]
+    if points:
+        steps, values = zip(*points, strict=True)
+        axes.plot(steps, values, color=panel.colour, alpha=0.3, linewidth=1)
+        axes.plot(steps, moving_average(values, max(1.0, len(values) / 40)), color=panel.colour, linewidth=2)
+    axes.set_title(panel.label, loc="left", fontsize=10, color=INK)
+    axes.set_xlabel("tokens", fontsize=9, color=INK)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value else "0")
+    axes.tick_params(labelsize=8, colors=INK)
+    axes.grid(color=FAINT, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
