@@ -1,0 +1,26 @@
+"""The command line's front door."""
+
+from __future__ import annotations
+
+import typer
+
+from textgym.cli import envs, evaluate, play, show, train
+from textgym.cli.console import Commands
+
+app = typer.Typer(
+    cls=Commands,
+    help="Text generation as Gymnasium environments: look at them, play them, train and evaluate agents.",
+    epilog="Start with `textgym envs`, then `textgym play TextGen-Numbers-v0`, then `textgym train "
+    "TextGen-Sentiment-v0`. Each command explains itself with --help.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,
+)
+
+for module in (envs, show, play, train, evaluate):
+    app.command(name=module.NAME, epilog=module.EXAMPLES)(module.command)
+
+
+def main() -> None:
+    """Runs the ``textgym`` command."""
+    app()

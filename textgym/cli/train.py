@@ -1,0 +1,188 @@
+"""``textgym train``: a training run, in a folder that can be resumed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from textgym import registry
+from textgym.cli import agents
+from textgym.cli.console import INTERRUPTED, err, out
+from textgym.cli.options import DeviceOption, RewardOption, SeedOption, env_kwargs
+from textgym.cli.watch import watching
+from textgym.errors import OptionError
+
+if TYPE_CHECKING:
+    from textgym.evaluation import Report, Run
+
+NAME = "train"
+EXAMPLES = """
+`textgym train TextGen-Sentiment-v0`
+
+`textgym train TextGen-Target-v0 --algo reinforce --timesteps 40000 --set learning_rate=0.003`
+
+`textgym train TextGen-Sentiment-v0 --reward "0.7*sentiment + 0.3*fluency" --out runs/fluent`
+
+`textgym train --resume runs/fluent` goes on after a crash or Ctrl-C; with `--timesteps` it goes on for longer.
+"""
+
+KEPT_OPTIONS = {"resume", "timesteps", "device"}
+"""What may be given with --resume; the rest is in the run's config."""
+
+SHOWN_SAMPLES = 5
+
+
+def command(
+    context: typer.Context,
+    env_id: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", help="A registered id; `textgym envs` lists them.", show_default=False),
+    ] = None,
+    algo: Annotated[str, typer.Option(help=f"The algorithm: {' or '.join(agents.ALGORITHMS)}.")] = "ppo",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="What to start from: tiny, scratch, a folder or a Hugging Face name. Default: see `textgym envs`.",
+            show_default=False,
+        ),
+    ] = None,
+    reward: RewardOption = None,
+    timesteps: Annotated[int, typer.Option(help="Tokens to train on.", min=1)] = 200_000,
+    n_envs: Annotated[int, typer.Option(help="Episodes side by side.", min=1)] = 64,
+    gamma: Annotated[
+        float | None, typer.Option(help="Discount per token; it belongs to the environment.", show_default=False)
+    ] = None,
+    seed: SeedOption = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any other hyperparameter of the algorithm, its value in JSON; repeat it for more.",
+            show_default=False,
+        ),
+    ] = None,
+    episodes: Annotated[int, typer.Option(help="Test episodes before and after.", min=2)] = 256,
+    checkpoint_every: Annotated[
+        int | None,
+        typer.Option(help="Tokens between checkpoints. Default: a tenth of --timesteps.", min=1, show_default=False),
+    ] = None,
+    path: Annotated[
+        Path | None,
+        typer.Option("--out", help="The run folder. Default: runs/ID_ALGO_seedN.", show_default=False),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Go on with the run in this folder, from its newest checkpoint.", show_default=False),
+    ] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Train an agent, evaluate it before and after, and write a run folder with a report.
+
+    The folder holds the config, versions, metrics (CSV and TensorBoard), checkpoints, a learning curve, samples of the
+    same prompts before and after, and report.md. Ctrl-C saves a checkpoint first; --resume goes on from there.
+    """
+    if resume is not None:
+        longer = timesteps if _given(context, "timesteps") else None
+        run, agent = _resume(resume, _conflicts(context), longer, device)
+    elif env_id is None:
+        raise OptionError("There is nothing to train on. Give an id (`textgym envs` lists them), or --resume RUN.")
+    else:
+        from textgym.evaluation import RunConfig
+
+        config = RunConfig(
+            env_id=env_id,
+            algorithm=algo,
+            model=model or registry.entry(env_id).model,
+            total_timesteps=timesteps,
+            env_kwargs=env_kwargs(reward=reward, gamma=gamma),
+            n_envs=n_envs,
+            seed=seed,
+            hyperparameters=agents.hyperparameters(algo, settings or []),
+            episodes=episodes,
+            checkpoint_every=checkpoint_every or max(1, timesteps // 10),
+        )
+        run, agent = _start(path or Path("runs", f"{env_id}_{algo}_seed{seed}"), config, device)
+    _train(run, agent)
+
+
+def _start(path: Path, config: Any, device: str) -> tuple[Run, Any]:
+    from textgym.evaluation import Run
+
+    with err.status("loading"):
+        agent = agents.new(config, device)  # first: what cannot be made should leave no folder
+        run = Run.create(path, config)
+    out.print(f"[bold]{config.algorithm}[/] on [bold]{config.env_id}[/] from {escape(config.model)}: {path}")
+    return run, agent
+
+
+def _resume(path: Path, conflicts: list[str], timesteps: int | None, device: str) -> tuple[Run, Any]:
+    from textgym.evaluation import Run
+
+    run = Run.open(path)
+    if conflicts:
+        raise OptionError(
+            f"A resumed run keeps what it was started with; leave out {', '.join(conflicts)}. Only --timesteps and "
+            "--device may change."
+        )
+    if timesteps is not None:
+        if timesteps < run.config.total_timesteps:
+            raise OptionError(
+                f"--timesteps {timesteps} is less than the {run.config.total_timesteps} that {str(path)!r} was started "
+                "for. Give more, or leave it out."
+            )
+        run.extend(timesteps)
+    with err.status("loading"):
+        agent = agents.resumed(run, device)
+    done = f"{agent.num_timesteps:,} of {run.config.total_timesteps:,} tokens"
+    out.print(f"[bold]{run.config.algorithm}[/] on [bold]{run.config.env_id}[/], {done} done: {path}")
+    return run, agent
+
+
+def _train(run: Run, agent: Any) -> None:
+    from textgym.evaluation.training import train
+
+    try:
+        with watching(agent) as watch:
+            before, after = train(run, agent, watch)
+    except KeyboardInterrupt:
+        err.print(f"\nInterrupted. Go on with: textgym train --resume {run.path}", soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
+    _print_outcome(before, after)
+    out.print(f"\nReport: {run.path / 'report.md'}", soft_wrap=True)
+
+
+def _print_outcome(before: Report, after: Report) -> None:
+    from textgym.evaluation import run_report
+    from textgym.evaluation.report import number
+
+    scores = Table(title="held-out scores, with 95% intervals", title_justify="left", box=None, pad_edge=False)
+    for name in ("score", "before", "after", "change", "ratio"):
+        scores.add_column(name, justify="left" if name == "score" else "right")
+    for change in run_report.changes(before, after):
+        ratio = "" if change.ratio is None else f"{change.ratio:.2f}"
+        scores.add_row(change.name, str(change.before), str(change.after), run_report.difference(change), ratio)
+    out.print()
+    out.print(scores)
+    samples = Table(title="samples of the same prompts", title_justify="left", show_lines=True)
+    for name in ("prompt", "before", "after"):
+        samples.add_column(name, overflow="fold")
+    for pair in run_report.sample(before, after, SHOWN_SAMPLES):
+        texts = [f"{escape(episode.completion)} [dim]({number(episode.reward)})[/]" for episode in pair]
+        samples.add_row(escape(pair[0].prompt), *texts)
+    out.print()
+    out.print(samples)
+
+
+def _given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _conflicts(context: typer.Context) -> list[str]:
+    parameters = [parameter for parameter in context.command.params if parameter.name not in KEPT_OPTIONS]
+    return [parameter.opts[0] for parameter in parameters if parameter.name and _given(context, parameter.name)]
