@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version as _version
+from pathlib import Path
 from typing import Any
 
 from textgym import envs_registry, registry
@@ -44,7 +45,7 @@ def evaluate(agent: Any, env_id: str | Task, **kwargs: Any) -> Any:
     """
     from textgym import evaluation
 
-    if isinstance(agent, str):
+    if isinstance(agent, str | Path) or hasattr(agent, "get_output_embeddings"):
         from textgym import agents
 
         agent = agents.load(agent)

@@ -95,8 +95,8 @@ def _row(record: Any, prompt: str, references: str | None, place: str) -> Row:
     columns = {name: value for name, value in record.items() if name not in (prompt, references, "split")}
     if taken := RESERVED.intersection(columns):
         raise DataError(
-            f"{place} has a column {min(taken)!r}, a name under which rewards get something else. Rename the column, or "
-            "choose it as prompt or references."
+            f"{place} has a column {min(taken)!r}, a name under which rewards get something else. "
+            "Rename the column, or choose it as prompt or references."
         )
     return Row(text, answers, columns)
 

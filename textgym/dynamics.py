@@ -102,12 +102,10 @@ class Episodes:
         if "prompt" in options:
             index, row, ids = -1, Row(options["prompt"]), task.encode_prompt(options["prompt"])
         else:
-            index = options.get("prompt_index")
-            if index is None:
-                index = int(rng.integers(len(task)))
-            elif isinstance(index, bool) or not isinstance(index, int | np.integer):
-                raise OptionError(f"prompt_index is a whole number. Actual value: {index!r}.")
-            index = int(index)
+            given = options.get("prompt_index")
+            if isinstance(given, bool) or not isinstance(given, int | np.integer | None):
+                raise OptionError(f"prompt_index is a whole number. Actual value: {given!r}.")
+            index = int(rng.integers(len(task)) if given is None else given)
             row, ids = task[index], task.prompt_ids(index)
         self.ids[i, : len(ids)] = ids
         self.ids[i, len(ids) :] = task.tokenizer.pad_id

@@ -12,7 +12,7 @@ from textgym import dynamics, tasks
 from textgym.tasks import Task
 
 
-class TextGenEnv(gym.Env[dict[str, np.ndarray], int]):
+class TextGenEnv(gym.Env):
     """A sentence that grows by one token a step.
 
     **Observation**, a dict of right-padded arrays with ``L = max_prompt_tokens + max_new_tokens`` cells:
@@ -84,7 +84,7 @@ class TextGenEnv(gym.Env[dict[str, np.ndarray], int]):
         self._show()
         return self._observe(), float(step.rewards[0]), bool(step.ended[0]), False, info
 
-    def render(self) -> str | None:  # type: ignore[override]  # gymnasium's RenderFrame is a free type variable
+    def render(self) -> str | None:
         """Returns the text so far in mode ``"ansi"``, prints it in mode ``"human"``."""
         text = self._episodes.render(0)
         if self.render_mode == "human":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -191,21 +191,17 @@ def resolve(task: Task | str, **kwargs: Any) -> Task:
         OptionError: If an option is unknown; nothing is swallowed.
     """
     given = {name: value for name, value in kwargs.items() if value is not None}
-    if isinstance(task, str):
-        function = _load_function(task)
-        own = list(inspect.signature(function).parameters)
-    elif isinstance(task, Task):
-        function, own = None, []
-    else:
+    if not isinstance(task, str | Task):
         raise TaskError(f"A task is a Task or 'module:function'. Actual value: {task!r}.")
+    own = list(inspect.signature(_load_function(task)).parameters) if isinstance(task, str) else []
     known = dict.fromkeys([*own, *OVERRIDES])
     for name, value in kwargs.items():
         if name not in known:
             raise OptionError(
                 f"Unknown option {name}={value!r}.{suggest(name, known)} This environment takes {', '.join(known)}."
             )
-    if function is not None:
-        task = function(**{name: given.pop(name) for name in own if name in given})
+    if isinstance(task, str):
+        task = _load_function(task)(**{name: given.pop(name) for name in own if name in given})
     return _override(task, given)
 
 
@@ -223,7 +219,7 @@ def _override(task: Task, changes: dict[str, Any]) -> Task:
     return replace(task, **changes) if changes else task
 
 
-def _load_function(path: str) -> Any:
+def _load_function(path: str) -> Callable[..., Task]:
     module, _, attribute = path.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)

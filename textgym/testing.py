@@ -82,18 +82,18 @@ def check_vector_env(
     """
     modes = list(AutoresetMode) if autoreset_mode is None else [AutoresetMode(autoreset_mode)]
     for mode in modes:
-        native = gym.make_vec(env_id, num_envs=num_envs, autoreset_mode=mode, **make_kwargs)
-        singles = SyncVectorEnv([lambda: gym.make(env_id, **make_kwargs)] * num_envs, autoreset_mode=mode)
+        native: Any = gym.make_vec(env_id, num_envs=num_envs, autoreset_mode=mode, **make_kwargs)
+        singles: Any = SyncVectorEnv([lambda: gym.make(env_id, **make_kwargs)] * num_envs, autoreset_mode=mode)
         for space in ("observation_space", "action_space", "single_observation_space", "single_action_space"):
             _require(getattr(native, space) == getattr(singles, space), f"{mode}: {space} differs")
         rng = np.random.default_rng(seed)
-        eos = native.unwrapped.task.tokenizer.eos_id  # type: ignore[attr-defined]
+        eos = native.unwrapped.task.tokenizer.eos_id
         seeds = [int(s) for s in rng.integers(2**31, size=num_envs)]
         _require_equal(f"{mode}: reset(seed=[…])", native.reset(seed=seeds), singles.reset(seed=seeds))
         _require_equal(f"{mode}: reset(seed={seed})", native.reset(seed=seed), singles.reset(seed=seed))
         ended = 0
         for t in range(steps):
-            actions = rng.integers(native.single_action_space.n, size=num_envs)  # type: ignore[attr-defined]
+            actions = rng.integers(native.single_action_space.n, size=num_envs)
             actions[rng.random(num_envs) < 0.1] = eos
             ours, theirs = native.step(actions), singles.step(actions)
             _require_equal(f"{mode}: step {t}", ours, theirs)

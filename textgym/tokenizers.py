@@ -110,8 +110,9 @@ class ShippedTokenizer(Tokenizer):
         self.name = name
         self._folder = assets.path(name)
         self._rust = RustTokenizer.from_file(str(self._folder / "tokenizer.json"))
-        self.vocab_size = self._rust.get_vocab_size()
-        self.pad_id, self.bos_id, self.eos_id = (self._rust.token_to_id(token) for token in SPECIALS)
+        self._vocabulary: dict[str, int] = self._rust.get_vocab()
+        self.vocab_size = len(self._vocabulary)
+        self.pad_id, self.bos_id, self.eos_id = (self._vocabulary[token] for token in SPECIALS)
 
     def encode(self, text: str) -> list[int]:
         return self._rust.encode(text, add_special_tokens=False).ids
@@ -120,7 +121,7 @@ class ShippedTokenizer(Tokenizer):
         return self._rust.decode(list(ids), skip_special_tokens=True)
 
     def tokens(self) -> list[str]:
-        return [self._rust.id_to_token(i) for i in range(self.vocab_size)]
+        return sorted(self._vocabulary, key=self._vocabulary.__getitem__)
 
     def save(self, folder: str | Path) -> None:
         for name in ("tokenizer.json", "tokenizer_config.json"):

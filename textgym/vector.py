@@ -77,7 +77,7 @@ class TextGenVectorEnv(VectorEnv):
         """Returns the tokens that the task allows next, bool ``(N, V)``, True where allowed."""
         return np.tile(allowed_mask(self.task), (self.num_envs, 1))
 
-    @property
+    @property  # type: ignore[misc]  # gymnasium's own can be set
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]  # as SyncVectorEnv has it
         """The generator of each sub-environment."""
         return tuple(self._generator(i) for i in range(self.num_envs))
@@ -136,7 +136,7 @@ class TextGenVectorEnv(VectorEnv):
         obs = self._episodes.observe()
         return obs, step.rewards, step.ended, np.zeros(self.num_envs, bool), infos
 
-    def render(self) -> tuple[str, ...] | None:  # type: ignore[override]  # gymnasium types frames as a free variable
+    def render(self) -> tuple[str, ...] | None:
         """Returns the N texts in mode ``"ansi"``, prints them in mode ``"human"``."""
         texts = tuple(self._episodes.render(i) for i in range(self.num_envs))
         if self.render_mode == "human":

@@ -12,7 +12,8 @@ from textgym import registry
 from textgym.cli.main import app
 
 runner = CliRunner()
-TEXTGYM = [sys.executable, "-c", "from textgym.cli import main; main()"]
+# As the installed script: -P keeps the working directory off the path.
+TEXTGYM = [sys.executable, "-P", "-c", "from textgym.cli import main; main()"]
 
 
 def run(*args, **kwargs):
@@ -62,6 +63,14 @@ def test_show_names_the_parts_of_a_reward():
     lines = result.output.splitlines()
     assert any(line.strip().startswith("length ") for line in lines)
     assert any(line.strip().startswith("distinct_n ") for line in lines)
+
+
+def test_a_reward_may_be_a_function_of_the_users_own(tmp_path):
+    (tmp_path / "mine.py").write_text("def shout(prompts, completions, **columns):\n    return [7.0] * len(prompts)\n")
+    command = [*TEXTGYM, "show", "TextGen-Target-v0", "--reward", "mine:shout"]
+    process = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "reward 7.000" in process.stdout
 
 
 def test_show_plays_the_same_episode_for_the_same_seed():

@@ -11,6 +11,7 @@ import textgym
 from textgym.envs_registry.target import TARGET
 from textgym.errors import AgentError, OptionError, TaskError, TokenizerError
 from textgym.evaluation import evaluate
+from textgym.tokenizers import CharTokenizer
 
 TARGET_ID, NUMBERS_ID = "TextGen-Target-v0", "TextGen-Numbers-v0"
 
@@ -91,6 +92,15 @@ def test_a_function_is_cut_at_the_budget():
 def test_a_recurrent_state_is_carried_and_told_of_new_episodes():
     ids = textgym.TextGenEnv("textgym.envs_registry.target:task").task.tokenizer.encode(TARGET)
     assert evaluate(Recurrent(ids), TARGET_ID, episodes=11, num_envs=4).mean == 1.0
+
+
+def test_an_agent_is_played_in_its_own_vocabulary():
+    task = textgym.make_task([""], reward="length", tokenizer="chars:xyz", max_new_tokens=3, split="train")
+    agent = Recurrent([3, 4, 2])
+    agent.tokenizer = CharTokenizer("ab")
+    assert evaluate(agent, task, episodes=1, split="train").episodes[0].completion == "ab"
+    with pytest.raises(TaskError, match="cannot be played with the tokenizer"):
+        evaluate(agent, TARGET_ID, episodes=1)
 
 
 def test_a_uniform_agent_hits_the_target_once_in_256():

@@ -60,6 +60,14 @@ def hyperparameters(algo: str, settings: Iterable[str]) -> dict[str, Any]:
     return found
 
 
+def tuned(algo: str, env_id: str) -> dict[str, Any]:
+    """Returns the hyperparameters that were tuned for an algorithm on an environment, ``n_timesteps`` among them."""
+    algorithm(algo)
+    from textgym.agents.tuned import tuned as table
+
+    return table(algo, env_id)
+
+
 def new(config: RunConfig, device: str) -> Any:
     """Returns the agent that a run starts with."""
     _quiet()

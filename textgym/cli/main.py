@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from textgym.cli import envs, evaluate, play, show, train
@@ -23,4 +25,5 @@ for module in (envs, show, play, train, evaluate):
 
 def main() -> None:
     """Runs the ``textgym`` command."""
+    sys.path.insert(0, "")  # module:function may name a file of the user's, as with `python -m`
     app()

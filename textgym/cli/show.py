@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from textgym import registry
+from textgym import dynamics, registry
 from textgym.cli.console import err, out
 from textgym.cli.options import EnvId, RewardOption, SeedOption, SplitOption, env_kwargs
 from textgym.data import SPLITS
@@ -48,7 +48,7 @@ def _facts(env: TextGenEnv, entry: registry.EnvEntry) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, space in env.observation_space.spaces.items():
+    for name, space in dynamics.observation_space(task).spaces.items():
         table.add_row(f"obs {name}", f"{type(space).__name__}{space.shape} {space.dtype}")
     table.add_row("action", f"Discrete({tokenizer.vocab_size}), a token of {tokenizer.name!r}")
     if env.masks_actions:
@@ -90,8 +90,9 @@ def _random_episode(env: gym.Env[Any, Any], seed: int) -> str:
     env.action_space.seed(seed)
     mask = env.unwrapped.action_masks().astype("int8")  # type: ignore[attr-defined]  # a TextGenEnv
     env.reset(seed=seed)
-    over = False
+    earned, over = 0.0, False
     while not over:
         _, reward, over, _, info = env.step(env.action_space.sample(mask))
+        earned += float(reward)
     terms = "  ".join(f"{name} {value:.3f}" for name, value in info["reward_terms"].items())
-    return f"{escape(str(env.render()))}\n\nreward [bold]{float(reward):.3f}[/]   [dim]{escape(terms)}[/]"
+    return f"{escape(str(env.render()))}\n\nreward [bold]{earned:.3f}[/]   [dim]{escape(terms)}[/]"

@@ -35,6 +35,9 @@ KEPT_OPTIONS = {"resume", "timesteps", "device"}
 
 SHOWN_SAMPLES = 5
 
+DEFAULT_TIMESTEPS = 200_000
+DEFAULT_ENVS = 64
+
 
 def command(
     context: typer.Context,
@@ -51,8 +54,14 @@ def command(
         ),
     ] = None,
     reward: RewardOption = None,
-    timesteps: Annotated[int, typer.Option(help="Tokens to train on.", min=1)] = 200_000,
-    n_envs: Annotated[int, typer.Option(help="Episodes side by side.", min=1)] = 64,
+    timesteps: Annotated[
+        int | None,
+        typer.Option(help="Tokens to train on. Default: as tuned for ID, else 200,000.", min=1, show_default=False),
+    ] = None,
+    n_envs: Annotated[
+        int | None,
+        typer.Option(help="Episodes side by side. Default: as tuned for ID, else 64.", min=1, show_default=False),
+    ] = None,
     gamma: Annotated[
         float | None, typer.Option(help="Discount per token; it belongs to the environment.", show_default=False)
     ] = None,
@@ -85,26 +94,30 @@ def command(
 
     The folder holds the config, versions, metrics (CSV and TensorBoard), checkpoints, a learning curve, samples of the
     same prompts before and after, and report.md. Ctrl-C saves a checkpoint first; --resume goes on from there.
+    Hyperparameters are those that were tuned for ID, where there are any, then those of --set.
     """
     if resume is not None:
-        longer = timesteps if _given(context, "timesteps") else None
-        run, agent = _resume(resume, _conflicts(context), longer, device)
+        run, agent = _resume(resume, _conflicts(context), timesteps, device)
     elif env_id is None:
         raise OptionError("There is nothing to train on. Give an id (`textgym envs` lists them), or --resume RUN.")
     else:
         from textgym.evaluation import RunConfig
 
+        entry = registry.entry(env_id)
+        chosen = agents.tuned(algo, env_id) if model in (None, entry.model) else {}
+        tuned_timesteps, tuned_envs = chosen.pop("n_timesteps", DEFAULT_TIMESTEPS), chosen.pop("n_envs", DEFAULT_ENVS)
+        tokens = timesteps or tuned_timesteps
         config = RunConfig(
             env_id=env_id,
             algorithm=algo,
-            model=model or registry.entry(env_id).model,
-            total_timesteps=timesteps,
+            model=model or entry.model,
+            total_timesteps=tokens,
             env_kwargs=env_kwargs(reward=reward, gamma=gamma),
-            n_envs=n_envs,
+            n_envs=n_envs or tuned_envs,
             seed=seed,
-            hyperparameters=agents.hyperparameters(algo, settings or []),
+            hyperparameters={**chosen, **agents.hyperparameters(algo, settings or [])},
             episodes=episodes,
-            checkpoint_every=checkpoint_every or max(1, timesteps // 10),
+            checkpoint_every=checkpoint_every or max(1, tokens // 10),
         )
         run, agent = _start(path or Path("runs", f"{env_id}_{algo}_seed{seed}"), config, device)
     _train(run, agent)
@@ -185,4 +198,5 @@ def _given(context: typer.Context, name: str) -> bool:
 
 def _conflicts(context: typer.Context) -> list[str]:
     parameters = [parameter for parameter in context.command.params if parameter.name not in KEPT_OPTIONS]
-    return [parameter.opts[0] for parameter in parameters if parameter.name and _given(context, parameter.name)]
+    given = [parameter for parameter in parameters if parameter.name and _given(context, parameter.name)]
+    return ["ID" if parameter.name == "env_id" else parameter.opts[0] for parameter in given]

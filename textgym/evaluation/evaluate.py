@@ -73,7 +73,7 @@ def evaluate(
         reward=repr(task.reward),
         gamma=task.gamma,
         tokenizer=task.tokenizer.fingerprint,
-        metrics=scoring.metrics(played, task, seed) | _kl(agent, played, seed),
+        metrics=scoring.scores(played, task, seed) | _kl(agent, played, seed) | scoring.endings(played, task),
         episodes=played,
         versions=versions(),
     )
@@ -99,11 +99,11 @@ def _play(
     totals = np.zeros(envs.num_envs)
     obs, _ = envs.reset(seed=seed, options={"prompt_index": index % size})
     while True:
-        for row in np.flatnonzero(starts & (index < episodes)):
+        for row in np.flatnonzero(starts & (index < episodes)).tolist():
             actor.begin(row, envs.task[index[row] % size].prompt)
         obs, rewards, ended, _, infos = envs.step(actor.act(obs, starts))
         totals += rewards
-        for row in np.flatnonzero(ended & (index < episodes)):
+        for row in np.flatnonzero(ended & (index < episodes)).tolist():
             played[int(index[row])] = _episode(int(index[row]), totals[row], row, obs, infos, envs.task)
         if progress is not None:
             progress(len(played), episodes)

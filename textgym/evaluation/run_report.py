@@ -73,7 +73,9 @@ def _page(
     yield (
         "\nIn brackets: 95% intervals over the prompts asked and the tokens drawn; another training seed varies more. "
         "Both agents were asked the same prompts, and changes of means are paired. "
-        f"The reward is `{after.reward}`, γ = {after.gamma:g}.\n"
+        f"The reward is `{after.reward}`, γ = {after.gamma:g}. "
+        "`length` counts tokens, `finish/…` are shares of the endings"
+        f"{', `kl` is in nat per token, to the model that training began with' if 'kl' in after.metrics else ''}.\n"
     )
     yield "## Training\n"
     yield "![learning curve](learning_curve.png)\n"

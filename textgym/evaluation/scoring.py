@@ -25,25 +25,30 @@ def with_task_metrics(episodes: Sequence[Episode], task: Task) -> tuple[Episode,
     )
 
 
-def metrics(episodes: Sequence[Episode], task: Task, seed: int) -> dict[str, Metric]:
-    """Returns every score of `Report.metrics`, by name.
+def scores(episodes: Sequence[Episode], task: Task, seed: int) -> dict[str, Metric]:
+    """Returns the mean of each of `Episode.scores`, or its corpus form where the task's metric has one.
 
     Args:
         episodes: Episodes that `with_task_metrics` has scored.
         task: The task that was played.
         seed: Of the intervals.
     """
-    scores = [episode.scores for episode in episodes]
-    names = [name for name in scores[0] if name != "discounted_return" or task.gamma != 1]
-    found = {name: Metric.of(statistics.bootstrap_mean([score[name] for score in scores], seed=seed)) for name in names}
+    values = [episode.scores for episode in episodes]
+    names = [name for name in values[0] if name != "discounted_return" or task.gamma != 1]
+    found = {name: Metric.of(statistics.bootstrap_mean([value[name] for value in values], seed=seed)) for name in names}
     if "success" in found:
         found["success"] = _rate(sum(bool(episode.success) for episode in episodes), len(episodes))
     for name, metric in task.metrics.items():
         if has_corpus_form(metric) and len(episodes) > 1:
             found[name] = _corpus(metric, episodes, task, seed)
+    return found
+
+
+def endings(episodes: Sequence[Episode], task: Task) -> dict[str, Metric]:
+    """Returns the share of each way to end, as ``finish/<reason>``."""
     count = Counter(episode.finish_reason for episode in episodes)
     reasons = ("eos", "stop", "length") if task.stop else ("eos", "length")
-    return found | {f"finish/{reason}": _rate(count[reason], len(episodes)) for reason in reasons}
+    return {f"finish/{reason}": _rate(count[reason], len(episodes)) for reason in reasons}
 
 
 def has_corpus_form(metric: Reward) -> bool:
@@ -56,7 +61,9 @@ def _corpus(metric: Reward, episodes: Sequence[Episode], task: Task, seed: int) 
         part = [episodes[i] for i in kept]
         return metric.corpus(*_texts(part), **_columns(part, task))
 
-    return Metric.of(statistics.jackknife(statistic, len(episodes), seed=seed), "corpus")
+    value, low, high = statistics.jackknife(statistic, len(episodes), seed=seed)
+    lowest, highest = metric.range
+    return Metric(value, max(low, lowest), min(high, highest), "corpus")
 
 
 def _rate(count: int, total: int) -> Metric:
