@@ -87,6 +87,7 @@ class ZeroShot:
         device: torch.device | str = "auto",
     ) -> None:
         sizes: Any
+        self.tokenizer = model_tokenizer(model)
         if env is not None:
             sizes = make_vec_env(env, 1)
         else:
@@ -146,6 +147,7 @@ class BestOfN:
         else:
             task = gym.make_vec(env, 1, **make_kwargs).unwrapped.task  # type: ignore[attr-defined]
         self.agent = agent if hasattr(agent, "predict") else ZeroShot(agent, task)
+        self.tokenizer = getattr(self.agent, "tokenizer", None)
         self.n = n
         self._tasks = {split: replace(task, split=split) for split, rows in task.rows.items() if len(rows)}
         self._places = {

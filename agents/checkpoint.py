@@ -75,9 +75,7 @@ def save(agent: EpisodicAlgorithm, path: str | Path) -> None:
         _write_json(folder / "agent.json", content)
 
 
-def load_agent(
-    cls: Any, path: str | Path, env: Any, device: torch.device | str, changes: dict[str, Any]
-) -> Any:
+def load_agent(cls: Any, path: str | Path, env: Any, device: torch.device | str, changes: dict[str, Any]) -> Any:
     """Constructs an agent of ``cls`` anew and puts back what `save` wrote; see `EpisodicAlgorithm.load`."""
     folder = _found(path)
     content = describe(folder)

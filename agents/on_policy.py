@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from textgym.errors import AgentError, ModelError
 from textgym.evaluation import Episode, Report, evaluate
 from textgym.tasks import Task
+from textgym.tokenizers import Tokenizer
 
 from . import checkpoint, kl
 from .buffers import EpisodeBuffer, generalized_advantage_estimation
@@ -30,8 +31,12 @@ from .token_model import EpisodeBatch, TokenModel
 TOKENS, MINIBATCHES, WEIGHTS, ENVIRONMENTS = range(4)
 """Keys of an agent's random streams; each is seeded by a hash of the seed and the key."""
 
-PRETRAINED_KL_COEF = 0.05
-"""``kl_coef="auto"`` for a pretrained model. One with random weights has no language to keep and gets None."""
+
+class Start(NamedTuple):
+    """What ``"auto"`` means for an agent, by what it starts from."""
+
+    learning_rate: float
+    kl_coef: float | None
 
 
 class EpisodicAlgorithm(OnPolicyAlgorithm):
@@ -49,13 +54,15 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
     policy: TransformerPolicy  # type: ignore[assignment]
     reference: TokenModel | None
     kl: kl.KLController | None
+    pretrained: ClassVar[Start]
+    scratch: ClassVar[Start]
 
     def _connect(self, arguments: dict[str, Any]) -> VecEnv | None:
         """Finds the environment; runs before SB3's constructor, and keeps what that one does not take.
 
         Args:
-            arguments: Those of the agent's constructor, by name. ``gamma``, ``seed`` and ``env_kwargs`` are filled in,
-                so that an agent that is loaded is constructed with the same.
+            arguments: Those of the agent's constructor, by name. What was left to choose is filled in, so that an
+                agent that is loaded is constructed with the same.
         """
         self._model: ModelSpec = arguments["model"]
         source, kwargs = arguments["env"], dict(arguments["env_kwargs"] or {})
@@ -85,9 +92,10 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         arguments["gamma"] = _gamma(arguments["gamma"], env)
         if arguments["seed"] is None:
             arguments["seed"] = int(np.random.SeedSequence().generate_state(1)[0])
-        if arguments["kl_coef"] == "auto":
-            random = isinstance(self._model, dict) or self._model == "scratch"
-            arguments["kl_coef"] = None if random else PRETRAINED_KL_COEF
+        random = isinstance(self._model, dict) or self._model == "scratch"
+        for name, value in (self.scratch if random else self.pretrained)._asdict().items():
+            if arguments[name] == "auto":
+                arguments[name] = value
         self.arguments = {name: arguments[name] for name in arguments if name not in ("self", "model", "__class__")}
         self.reference_name = self._model if isinstance(self._model, str) else None
         self._rollouts = 0
@@ -97,6 +105,11 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
     def task(self) -> Task | None:
         """The task of the environment, where it has one."""
         return self.env.get_attr("task")[0] if self.env is not None and self.env.has_attr("task") else None
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """What the ids that this agent writes mean; an evaluation plays it with this vocabulary."""
+        return None if self.task is None else self.task.tokenizer
 
     def set_env(self, env: Any, force_reset: bool = True) -> None:
         """Sets the environment to learn from, a Gymnasium vector environment or an SB3 VecEnv of the same size."""

@@ -15,7 +15,7 @@ from textgym.errors import AgentError, suggest
 from .buffers import generalized_advantage_estimation
 from .episodes import Episodes
 from .models import ModelSpec
-from .on_policy import EpisodicAlgorithm
+from .on_policy import EpisodicAlgorithm, Start
 from .policy import TransformerPolicy
 
 BASELINES = ("none", "mean", "leave_one_out", "value")
@@ -37,7 +37,8 @@ class REINFORCE(EpisodicAlgorithm):
 
     Every rollout makes one step of the optimizer, on all of its tokens; ``batch_size`` only bounds the memory. What
     else differs from SB3 is told at `PPO`. Defaults that differ from PPO's: ``n_steps=16``, since each rollout makes
-    one step only, and ``learning_rate=3e-4``, since there is one where PPO makes many.
+    one step only, and ``learning_rate="auto"``, 3e-4 for a pretrained model and 3e-3 for random weights, since there is
+    one step where PPO makes many.
 
     Args:
         baseline: One of those above.
@@ -47,6 +48,9 @@ class REINFORCE(EpisodicAlgorithm):
             tensorboard_log, verbose, seed, device: See `stable_baselines3.PPO`.
     """
 
+    pretrained = Start(learning_rate=3e-4, kl_coef=0.05)
+    scratch = Start(learning_rate=3e-3, kl_coef=None)
+
     def __init__(
         self,
         model: ModelSpec,
@@ -55,7 +59,7 @@ class REINFORCE(EpisodicAlgorithm):
         n_envs: int = 64,
         env_kwargs: dict[str, Any] | None = None,
         baseline: str = "leave_one_out",
-        learning_rate: float | Schedule = 3e-4,
+        learning_rate: float | Schedule | str = "auto",
         n_steps: int = 16,
         batch_size: int = 4096,
         gamma: float | None = None,
@@ -81,7 +85,7 @@ class REINFORCE(EpisodicAlgorithm):
         super().__init__(
             TransformerPolicy,  # type: ignore[arg-type]  # SB3 asks for its own actor-critic; BasePolicy is enough
             self._connect(arguments),  # type: ignore[arg-type]  # None is refused in _setup_model, with a reason
-            learning_rate=learning_rate,
+            learning_rate=arguments["learning_rate"],
             n_steps=n_steps,
             gamma=arguments["gamma"],
             gae_lambda=1.0,

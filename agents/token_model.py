@@ -151,7 +151,8 @@ class TokenModel(nn.Module):
         """Raises where the logits are not simply the head of the last hidden state (soft caps, scales)."""
         self.lm.eval()
         ids = torch.tensor([[0, 1 % self.vocab_size]], device=self.device)
-        ours, theirs = self.logits(causal_hidden(self.lm, ids)[0]), self.lm(ids).logits[0, :, : self.vocab_size]
+        ours = self.logits(causal_hidden(self.lm, ids)[0])
+        theirs = self.lm(ids, attention_mask=torch.ones_like(ids)).logits[0, :, : self.vocab_size]
         if not torch.allclose(ours, theirs.float(), atol=1e-3, rtol=1e-3):
             raise ModelError(
                 f"{type(self.lm).__name__} changes its logits after the output embedding (a soft cap or a scale, see "

@@ -103,7 +103,9 @@ def test_a_row_costs_one_token_while_it_grows(gpt2: Any, monkeypatch: pytest.Mon
     work: list[tuple[int, ...]] = []
     forward = decoder.lm.base_model.forward
     monkeypatch.setattr(
-        decoder.lm.base_model, "forward", lambda **kwargs: (work.append(kwargs["input_ids"].shape), forward(**kwargs))[1]
+        decoder.lm.base_model,
+        "forward",
+        lambda **kwargs: (work.append(kwargs["input_ids"].shape), forward(**kwargs))[1],
     )
     ids = np.random.default_rng(0).integers(0, VOCAB, (3, LENGTH))
     with torch.inference_mode():

@@ -78,7 +78,9 @@ def test_idle_rows_cost_no_forward(monkeypatch: pytest.MonkeyPatch) -> None:
     model, recorder = agent(), Recorder()
     widths = []
     advance = Decoder.advance
-    monkeypatch.setattr(Decoder, "advance", lambda self, ids, lengths: (widths.append(len(lengths)), advance(self, ids, lengths))[1])
+    monkeypatch.setattr(
+        Decoder, "advance", lambda self, ids, lengths: (widths.append(len(lengths)), advance(self, ids, lengths))[1]
+    )
     model.learn(6 * 40, callback=recorder)
     assert widths == [tokens for _, tokens in recorder.steps]
 
@@ -181,7 +183,7 @@ def test_a_reward_that_is_no_number_stops_with_its_completion() -> None:
 
     model = agent(env=Broken(agent().task, 3, autoreset_mode="SameStep"))
     before = model.policy.parameters_to_vector()
-    with pytest.raises(RewardError, match="returned the reward nan. Completion: '"):
+    with pytest.raises(RewardError, match=r"returned the reward nan\. Completion: '"):
         model.learn(1000)
     assert np.array_equal(before, model.policy.parameters_to_vector())
 
@@ -200,9 +202,7 @@ def test_an_environment_where_token_0_ends_the_episode() -> None:
     class ZeroEnds(CharTokenizer):
         pad_id, bos_id, eos_id = 2, 1, 0
 
-    task = Task(
-        "zero", {"train": agent().task.rows["train"]}, ZeroEnds("0123456789 "), agent().task.reward, 4, 6
-    )
+    task = Task("zero", {"train": agent().task.rows["train"]}, ZeroEnds("0123456789 "), agent().task.reward, 4, 6)
     model, recorder = agent(env=task, n_steps=4), Recorder()
     model.learn(24 * 2, callback=recorder)
     assert len(recorder.rollouts) == 2

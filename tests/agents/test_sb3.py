@@ -107,7 +107,10 @@ def test_options_differ_by_environment_where_the_vector_takes_them() -> None:
     vec.set_options([{"prompt_index": i} for i in range(N)])
     vec.reset()
     assert [info["prompt_index"] for info in vec.unwrapped.reset_infos] == list(range(N))
-    for vec, options in ((native(), [{"prompt_index": 0}, *[{}] * (N - 1)]), (sync(), [{"prompt_index": i} for i in range(N)])):
+    for vec, options in (
+        (native(), [{"prompt_index": 0}, *[{}] * (N - 1)]),
+        (sync(), [{"prompt_index": i} for i in range(N)]),
+    ):
         vec.set_options(options)
         with pytest.raises(OptionError, match="same options"):
             vec.reset()

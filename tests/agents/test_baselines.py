@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+import textgym
+from textgym.agents import BestOfN, RandomAgent, ZeroShot, make_vec_env
+from textgym.errors import AgentError, ModelError
+
+TARGET, NUMBERS = "TextGen-Target-v0", "TextGen-Numbers-v0"
+
+
+def test_a_random_agent_is_uniform_over_what_is_allowed() -> None:
+    agent = RandomAgent(spaces.Discrete(7), seed=0)
+    obs = {"input_ids": np.zeros((20_000, 3), np.int64)}
+    mask = np.array([True, False, True, True, False, False, True])
+    for masks, allowed in ((None, np.ones(7, bool)), (mask, mask), (np.tile(mask, (20_000, 1)), mask)):
+        tokens, _ = agent.predict(obs, action_masks=masks)
+        shares = np.bincount(tokens, minlength=7) / 20_000
+        np.testing.assert_allclose(shares, allowed / allowed.sum(), atol=0.015)
+    assert np.ndim(agent.predict({"input_ids": np.zeros(3, np.int64)})[0]) == 0
+
+
+def test_a_random_agent_takes_environments_and_follows_a_seed() -> None:
+    agent = RandomAgent(make_vec_env(NUMBERS, 2))
+    first, second = (textgym.evaluate(agent, NUMBERS, episodes=8, seed=3) for _ in range(2))
+    assert first.to_json() == second.to_json()
+    assert first.mean < 0.5
+    with pytest.raises(AgentError, match="Discrete"):
+        RandomAgent(spaces.Box(0, 1))
+
+
+def test_zero_shot_is_the_model_as_it_is() -> None:
+    agent = ZeroShot("tiny", device="cpu")
+    tokenizer = textgym.tokenizers.load("tiny")
+    assert agent.policy.token_model.vocab_size == tokenizer.vocab_size
+    obs = make_vec_env("TextGen-Sentiment-v0", 3, reward="length").reset()
+    with agent.seeded(0):
+        first, _ = agent.predict(obs)
+    with agent.seeded(0):
+        assert np.array_equal(first, agent.predict(obs)[0])
+    assert ZeroShot("scratch", NUMBERS, seed=0).policy.token_model.vocab_size == 14
+    with pytest.raises(AgentError, match="takes its sizes from an environment"):
+        ZeroShot("scratch")
+    with pytest.raises(ModelError, match="4096 tokens"):
+        ZeroShot({"vocab_size": 14}, "TextGen-Sentiment-v0")
+
+
+def test_best_of_n_is_better_the_larger_n_is_and_never_reads_another_prompt() -> None:
+    means = []
+    for n in (1, 16):
+        agent = BestOfN(ZeroShot("scratch", NUMBERS, seed=0), NUMBERS, n=n)
+        report = textgym.evaluate(agent, NUMBERS, episodes=40)
+        means.append(report.mean)
+        for episode in report.episodes:
+            score = textgym.make_task(["7 "], reward="length").reward  # the reward of the episode is the task's own
+            assert score is not None
+            assert 0 <= episode.reward <= 1
+    assert means[1] > means[0] + 0.1
+
+
+def test_best_of_n_finds_the_target_that_chance_rarely_does() -> None:
+    uniform = ZeroShot("scratch", TARGET, seed=0)
+    report = textgym.evaluate(BestOfN(uniform, TARGET, n=2000), TARGET, episodes=2)
+    assert report.mean == 1.0
+    assert textgym.evaluate(uniform, TARGET, episodes=64).mean < 0.1
+
+
+def test_best_of_n_gives_the_best_completion_token_by_token() -> None:
+    class Counter:
+        """Writes completions of different lengths, the third of each four the longest."""
+
+        def __init__(self) -> None:
+            self.budgets: np.ndarray | None = None
+
+        def predict(self, obs: Any, state: Any = None, **_: Any) -> Any:
+            step = 0 if state is None else state
+            budgets = np.array([2, 4, 9, 1])[np.arange(len(obs["input_ids"])) % 4]
+            return np.where(step < budgets, 3, 2), step + 1
+
+    agent = BestOfN(Counter(), NUMBERS, n=4, reward="length")
+    report = textgym.evaluate(agent, NUMBERS, episodes=6, num_envs=3, reward="length")
+    assert {episode.length for episode in report.episodes} == {10}
+
+
+def test_best_of_n_says_what_it_cannot_do() -> None:
+    with pytest.raises(AgentError, match="n=0"):
+        BestOfN("tiny", NUMBERS, n=0)
+    agent = BestOfN(ZeroShot("scratch", NUMBERS), NUMBERS, n=2)
+    vec = make_vec_env(NUMBERS, 1)
+    obs = vec.reset()
+    obs, *_ = vec.step(np.array([5]))
+    with pytest.raises(AgentError, match="state"):
+        agent.predict(obs)
+    vec.set_options({"prompt": "555"})
+    with pytest.raises(AgentError, match="prompt that its task does not have"):
+        agent.predict(vec.reset())
