@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -178,7 +178,7 @@ class BestOfN:
 
     def seeded(self, seed: int) -> AbstractContextManager[Any]:
         """Returns a context in which the completions are drawn from ``seed``."""
-        return self.agent.seeded(seed)
+        return self.agent.seeded(seed) if hasattr(self.agent, "seeded") else nullcontext()
 
     @staticmethod
     def _follows(plan: np.ndarray | None, context: np.ndarray) -> bool:

@@ -32,7 +32,7 @@ from textgym.errors import AgentError, ModelError, RunError
 from textgym.evaluation.versions import versions
 
 from .arguments import Unsaved, decode, encode
-from .models import pretrained
+from .models import no_progress_bar, pretrained
 from .policy import check_spaces
 from .sb3 import Detached
 
@@ -51,7 +51,7 @@ def save(agent: EpisodicAlgorithm, path: str | Path) -> None:
     A suffix ``.zip``, which SB3's callbacks append, is dropped.
     """
     with _replacing(_folder(path)) as folder:
-        agent.policy.lm.save_pretrained(str(folder / "model"))
+        _save_model(agent.policy.lm, folder / "model")
         if agent.task is not None:
             agent.task.tokenizer.save(folder / "model")
         own = {name: value for name, value in agent.policy.state_dict().items() if not _of_model(name)}
@@ -102,9 +102,12 @@ def load_agent(cls: Any, path: str | Path, env: Any, device: torch.device | str,
         agent = cls(folder / "model", env, **{**arguments, "device": device})
     except ModelError as error:
         raise RunError(f"The model of the agent in {str(folder)!r} cannot be loaded: {error}") from error
-    agent.policy.load_state_dict(_tensors(folder / "policy.safetensors", agent.device), strict=False)
+    file = folder / "policy.safetensors"
+    keys = agent.policy.load_state_dict(_tensors(file), strict=False)
+    if missing := [name for name in keys.missing_keys if not _of_model(name)] + keys.unexpected_keys:
+        raise RunError(f"{str(file)!r} does not hold the weights that this agent has: {missing}. Train it anew.")
     _restore_reference(agent, folder, content["reference"])
-    _restore_training(agent, _tensors(folder / "training.safetensors", "cpu"), _json(folder / "training.json"))
+    _restore_training(agent, _tensors(folder / "training.safetensors"), _json(folder / "training.json"))
     return agent
 
 
@@ -174,7 +177,7 @@ def _save_reference(agent: EpisodicAlgorithm, folder: Path) -> dict[str, str] | 
     digest = _digest(agent.reference.lm)
     if agent.reference_name in assets.NAMES:
         return {"shipped": agent.reference_name, "sha256": digest}
-    agent.reference.lm.save_pretrained(str(folder / "reference"))
+    _save_model(agent.reference.lm, folder / "reference")
     return {"sha256": digest}
 
 
@@ -193,6 +196,11 @@ def _restore_reference(agent: EpisodicAlgorithm, folder: Path, saved: dict[str, 
             "weights differ. Use the textgym that agent.json names."
         )
     agent.reference.lm = lm
+
+
+def _save_model(lm: PreTrainedModel, folder: Path) -> None:
+    with no_progress_bar():
+        lm.save_pretrained(str(folder))
 
 
 def _digest(lm: PreTrainedModel) -> str:
@@ -255,9 +263,9 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _tensors(path: Path, device: Any) -> dict[str, torch.Tensor]:
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
-        return load_file(path, device=str(device))
+        return {name: tensor.clone() for name, tensor in load_file(path).items()}  # aligned; see `pretrained`
     except (OSError, SafetensorError) as error:
         raise RunError(
             f"{str(path)!r} cannot be read ({error}). Give a folder that `agent.save` wrote, or an earlier checkpoint."

