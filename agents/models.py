@@ -106,8 +106,8 @@ def pretrained(spec: str | Path) -> PreTrainedModel:
             f"{missing[0]!r}."
         )
     for parameter in lm.parameters():
-        # Weights read from a file start anywhere in memory, and then some kernels add up in another order: results would
-        # differ in the last bit from those of the very same weights in memory of torch's own.
+        # Weights read from a file start anywhere in memory, and some kernels then add up in another order: results
+        # would differ in the last bit from those of the same weights in memory of torch's own.
         parameter.data = parameter.data.clone()
     return lm
 

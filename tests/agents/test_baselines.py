@@ -77,8 +77,11 @@ def test_best_of_n_gives_the_best_completion_token_by_token() -> None:
             budgets = np.array([2, 4, 9, 1])[np.arange(len(obs["input_ids"])) % 4]
             return np.where(step < budgets, 3, 2), step + 1
 
-    agent = BestOfN(Counter(), NUMBERS, n=4, reward="length")
-    report = textgym.evaluate(agent, NUMBERS, episodes=6, num_envs=3, reward="length")
+    def longest(prompts: list[str], completions: list[str], **_: Any) -> list[float]:
+        return [float(len(text)) for text in completions]
+
+    agent = BestOfN(Counter(), NUMBERS, n=4, reward=longest)
+    report = textgym.evaluate(agent, NUMBERS, episodes=6, num_envs=3, reward=longest)
     assert {episode.length for episode in report.episodes} == {10}
 
 
