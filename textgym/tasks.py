@@ -206,6 +206,7 @@ def resolve(task: Task | str, **kwargs: Any) -> Task:
 
 
 def _override(task: Task, changes: dict[str, Any]) -> Task:
+    data.check_split(changes.get("split", task.split))
     if "tokenizer" in changes:
         changes["tokenizer"] = tokenizers.load(changes["tokenizer"])
         if task.allowed_tokens is not None and changes["tokenizer"].fingerprint != task.tokenizer.fingerprint:
