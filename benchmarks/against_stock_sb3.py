@@ -1,8 +1,10 @@
 """Tokens a second of collection and of update: textgym's PPO against stock Stable-Baselines3 PPO.
 
 Both have the same policy class, the same weights, the same environment (TextGen-Sentiment-v0 without a reward), the
-same minibatch of tokens, one epoch. Stock SB3 sends every transition through the model with its whole prefix; textgym
-keeps a key-value cache while it collects, and scores whole episodes in one pass when it updates.
+same minibatch of tokens, one epoch. Two lengths: the shipped model ends its completions after about 10 tokens; with
+random weights in the same architecture nearly all go on to the budget of 40. Stock SB3 sends every transition through
+the model with its whole prefix; textgym keeps a key-value cache while it collects, and scores whole episodes in one
+pass when it updates.
 
 Run: python benchmarks/against_stock_sb3.py
 """
@@ -12,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import stable_baselines3
-import torch
 from env_steps import nothing
 from measure import interleaved, report
 from stable_baselines3.common.callbacks import BaseCallback
@@ -21,7 +22,8 @@ from stable_baselines3.common.utils import configure_logger
 
 from textgym.agents import PPO, TransformerPolicy, make_vec_env
 
-NUM_ENVS, STEPS, BATCH = 64, 40, 512
+ENV_ID = "TextGen-Sentiment-v0"
+NUM_ENVS, STEPS, BATCH, ROUNDS = 64, 40, 512, 2
 
 
 class Silent(BaseCallback):
@@ -57,21 +59,21 @@ def update(agent: OnPolicyAlgorithm) -> Callable[[], float]:
     return run
 
 
-if __name__ == "__main__":
+def compare(model: str | dict[str, object], name: str) -> None:
     settings = {"n_steps": STEPS, "batch_size": BATCH, "n_epochs": 1, "learning_rate": 1e-6, "seed": 0}
-    torch.manual_seed(0)
-    ours = prepare(
-        PPO("tiny", "TextGen-Sentiment-v0", n_envs=NUM_ENVS, env_kwargs={"reward": nothing}, kl_coef=None, **settings)
-    )
+    kwargs = {"reward": nothing}
+    ours = prepare(PPO(model, ENV_ID, n_envs=NUM_ENVS, env_kwargs=kwargs, kl_coef=None, **settings))
     stock = prepare(
         stable_baselines3.PPO(
-            TransformerPolicy,
-            make_vec_env("TextGen-Sentiment-v0", NUM_ENVS, reward=nothing),
-            policy_kwargs={"model": "tiny"},
-            **settings,
+            TransformerPolicy, make_vec_env(ENV_ID, NUM_ENVS, **kwargs), policy_kwargs={"model": model}, **settings
         )
     )
-    for name, job in (("collection", collect), ("update", update)):
-        print(name)
-        rates = interleaved({"textgym": job(ours), "stock SB3": job(stock)}, 3)
-        report(f"{name}_against_stock_sb3", rates, "stock SB3", "tokens", num_envs=NUM_ENVS, **settings)
+    for phase, job in (("collection", collect), ("update", update)):
+        print(f"{phase}, {name}")
+        rates = interleaved({"textgym": job(ours), "stock SB3": job(stock)}, ROUNDS)
+        report(f"{phase}_{name}", rates, "stock SB3", "tokens", num_envs=NUM_ENVS, model=model, **settings)
+
+
+if __name__ == "__main__":
+    compare("tiny", "short_completions")
+    compare({"n_layer": 4, "n_embd": 192, "n_head": 6}, "long_completions")

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from measure import RESULTS
 
-from textgym.evaluation import Report, machine, versions
+from textgym.evaluation import Report
+from textgym.evaluation.versions import machine, versions
 
 ENV_ID = "TextGen-Sentiment-v0"
 ALGORITHMS = ("ppo", "reinforce")

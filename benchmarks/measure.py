@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from textgym.evaluation import machine, versions
+from textgym.evaluation.versions import machine, versions
 
 RESULTS = Path(__file__).parent / "results"
 
