@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from textgym import records
 from textgym.errors import DataError, OptionError, suggest
 
 SPLITS = ("train", "validation", "test")
@@ -66,14 +65,15 @@ def load_rows(
     """
     rows: dict[str, list[Row]] = {split: [] for split in SPLITS}
     count = 0
-    for place, split, record in _records(data):
-        if isinstance(record, str):
-            record = {prompt: record}
-        row = _row(record, prompt, references, place)
-        rows[check_split(split or str(record.get("split") or hashed_split(row.prompt)))].append(row)
+    for found in records.read(data):
+        if found.fault:
+            raise DataError(f"{found.place} {found.fault}.")
+        record = {prompt: found.value} if isinstance(found.value, str) else found.value
+        row = _row(record, prompt, references, f"{found.source}row {found.row}")
+        rows[check_split(found.split or str(record.get("split") or hashed_split(row.prompt)))].append(row)
         count += 1
     if count == 0:
-        raise DataError(f"No rows were found in {_describe(data)}. A task needs at least one prompt.")
+        raise DataError(f"No rows were found in {records.describe(data)}. A task needs at least one prompt.")
     return {split: tuple(items) for split, items in rows.items()}
 
 
@@ -99,87 +99,3 @@ def _row(record: Any, prompt: str, references: str | None, place: str) -> Row:
             "Rename the column, or choose it as prompt or references."
         )
     return Row(text, answers, columns)
-
-
-def _records(data: Any) -> Iterable[tuple[str, str | None, Any]]:
-    """Yields ``(place, split or None, record)`` for every row of ``data``."""
-    if isinstance(data, str | Path):
-        path = Path(data)
-        if path.suffix.lower() in _READERS:
-            if not path.is_file():
-                raise DataError(f"There is no data file {str(data)!r} (from {Path.cwd()}).")
-            yield from ((f"{path.name}, row {i}", None, r) for i, r in enumerate(_read(path), 1))
-            return
-        data = _data_set(str(data))
-    if isinstance(data, Mapping):  # a DatasetDict, or a dict of splits
-        for split, part in data.items():
-            yield from ((f"{split} row {i}", split, record) for i, record in enumerate(part, 1))
-        return
-    yield from ((f"row {i}", None, record) for i, record in enumerate(data, 1))
-
-
-def _read(path: Path) -> Iterable[Any]:
-    try:
-        return _READERS[path.suffix.lower()](path)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text: {error}. Convert it, for example with `iconv -t utf-8`.") from error
-    except (json.JSONDecodeError, csv.Error) as error:
-        raise DataError(f"{path} could not be read: {error}.") from error
-
-
-def _jsonl(path: Path) -> list[Any]:
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if line.strip():
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}, line {number} is not JSON: {error}. Actual value: {line[:80]!r}.") from error
-    return rows
-
-
-def _json(path: Path) -> list[Any]:
-    rows = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(rows, list):
-        raise DataError(f"{path} must hold a JSON list of rows. Actual value: a {type(rows).__name__}.")
-    return rows
-
-
-def _csv(path: Path) -> list[Any]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ","))
-
-
-def _parquet(path: Path) -> list[Any]:
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise DataError(f"Reading {path} needs pyarrow. Run `pip install 'textgym[data]'`.") from error
-    return parquet.read_table(path).to_pylist()
-
-
-_READERS: dict[str, Callable[[Path], list[Any]]] = {
-    ".jsonl": _jsonl,
-    ".json": _json,
-    ".csv": _csv,
-    ".tsv": _csv,
-    ".parquet": _parquet,
-}
-
-
-def _data_set(name: str) -> Any:
-    try:
-        import datasets
-    except ImportError as error:
-        raise DataError(
-            f"{name!r} is no file of a known kind ({', '.join(_READERS)}); to load it as a data set by name, run "
-            "`pip install 'textgym[data]'`."
-        ) from error
-    try:
-        return datasets.load_dataset(name)
-    except Exception as error:  # the library raises many kinds, its own and its backends'
-        raise DataError(f"The data set {name!r} could not be loaded: {error}") from error
-
-
-def _describe(data: Any) -> str:
-    return repr(str(data)) if isinstance(data, str | Path) else f"the {type(data).__name__} given"
