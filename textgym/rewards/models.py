@@ -7,13 +7,15 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textgym import assets
 from textgym.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
     import torch
+
+V = TypeVar("V")
 
 MICRO_BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}
 """Tokens of one forward pass: on a CPU, more falls out of the cache and is slower."""
@@ -23,8 +25,8 @@ NO_LIMIT = 1 << 20
 
 
 def locate(model: str) -> str:
-    """Returns one name for one model: a shipped name or Hub id as it is, a folder as an absolute path."""
-    return str(Path(model).resolve()) if model not in assets.NAMES and Path(model).is_dir() else model
+    """Returns one name for one model: a shipped name as it is, an absolute path of another folder, or a Hub id."""
+    return model if model in assets.NAMES else assets.resolve(model)
 
 
 def pick_device(device: str) -> str:
@@ -47,18 +49,19 @@ def pick_device(device: str) -> str:
 
 
 def load(loader: Any, source: str, **options: Any) -> Any:
-    """Returns what an auto class of transformers loads from ``source``, which may be a shipped name.
+    """Returns what an auto class of transformers loads from ``source``: any name that `assets.resolve` knows.
 
     Raises:
         ModelError: If there is none.
     """
     try:
-        return loader.from_pretrained(assets.path(source) if source in assets.NAMES else source, **options)
+        return loader.from_pretrained(assets.resolve(source), **options)
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"No reward model could be loaded from {source!r}: {_reason(error)} Give a shipped name "
-            f"({', '.join(assets.NAMES)}), a Hugging Face folder, or a Hub id that is cached or reachable."
-        ) from error
+        advice = assets.carriers.advice(source) or (
+            f"Give a name that textgym knows ({assets.known()}), a Hugging Face folder, or a Hub id that is cached or "
+            "reachable."
+        )
+        raise ModelError(f"No reward model could be loaded from {source!r}: {_reason(error)} {advice}") from error
 
 
 def labels(source: str) -> dict[int, str]:
@@ -67,7 +70,7 @@ def labels(source: str) -> dict[int, str]:
     Raises:
         ModelError: If there is no such model, or its configuration cannot be read.
     """
-    config = (assets.path(source) if source in assets.NAMES else Path(source)) / "config.json"
+    config = Path(assets.resolve(source), "config.json")
     if not config.is_file():
         from transformers import AutoConfig
 
@@ -79,8 +82,14 @@ def labels(source: str) -> dict[int, str]:
     return {int(i): name for i, name in named.items()}
 
 
-def load_frozen(loader: Any, source: str, device: str) -> Any:
+def load_frozen(loader: Any, source: str, device: str, unused: tuple[str, ...] = ()) -> Any:
     """Returns a model for scoring: float32, in evaluation mode, without gradients.
+
+    Args:
+        loader: An auto class of transformers.
+        source: Any name that `assets.resolve` knows.
+        device: A torch device.
+        unused: How the names of weights begin that the score does not depend on; those may be missing.
 
     Raises:
         ModelError: If there is none, or weights are missing, such as those of a head that was never trained.
@@ -88,9 +97,9 @@ def load_frozen(loader: Any, source: str, device: str) -> Any:
     import torch
 
     model, report = load(loader, source, dtype=torch.float32, output_loading_info=True)
-    if report["missing_keys"]:
+    if missing := [key for key in sorted(report["missing_keys"]) if not key.startswith(unused)]:
         raise ModelError(
-            f"{source!r} has no weights for {', '.join(sorted(report['missing_keys']))}: it would score at random. "
+            f"{source!r} has no weights for {', '.join(missing)}: it would score at random. "
             "Give a model that was trained for this."
         )
     return model.eval().requires_grad_(False).to(device)
@@ -130,17 +139,17 @@ def right_padded(rows: Sequence[Sequence[int]], pad_id: int, device: Any) -> tup
 
 
 class ScoreCache:
-    """The latest scores of a model, by what was scored; the least recently used are forgotten first.
+    """The latest scores of a model, or what they are computed from, by what was scored.
 
-    It saves work and makes scores repeatable: the last bits of a network's output depend on what else is in
-    the batch, a remembered score does not.
+    The least recently used are forgotten first. It saves work and makes scores repeatable: the last bits of a
+    network's output depend on what else is in the batch, a remembered score does not.
     """
 
     def __init__(self, size: int = CACHED_SCORES) -> None:
         self._size = size
-        self._scores: OrderedDict[Hashable, float] = OrderedDict()
+        self._scores: OrderedDict[Hashable, Any] = OrderedDict()
 
-    def get(self, keys: Sequence[Any], compute: Callable[[list[Any]], Sequence[float]]) -> list[float]:
+    def get(self, keys: Sequence[Any], compute: Callable[[list[Any]], Sequence[V]]) -> list[V]:
         """Returns the score of each key; ``compute`` is asked once, for those that are new."""
         scores = {key: self._scores[key] for key in keys if key in self._scores}
         new = [key for key in dict.fromkeys(keys) if key not in scores]
