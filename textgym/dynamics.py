@@ -12,7 +12,7 @@ from gymnasium import spaces
 
 from textgym.data import Row
 from textgym.errors import OptionError, TaskError
-from textgym.rewards import Dense
+from textgym.rewards import Stepwise
 from textgym.tasks import Task
 
 FINISH_REASONS = ("", "eos", "stop", "length")
@@ -26,7 +26,8 @@ class Step(NamedTuple):
     Attributes:
         rewards: Reward of the step, float64 ``(N,)``; 0 for rows that took no step.
         ended: True where the step ended an episode, bool ``(N,)``.
-        infos: For each ended row, in order of row, the final info.
+        infos: For each ended row, in order of row, the final info. It holds ``reward_notes``, a text for each term
+            that explains itself, where the reward has such terms.
     """
 
     rewards: np.ndarray
@@ -81,8 +82,8 @@ class Episodes:
         self.live = np.zeros(size, bool)
         self.rows: list[Row] = [Row("")] * size
         self._returns = np.zeros(size)
-        self._dense = isinstance(task.reward, Dense)
-        self._potentials = np.full(size, np.nan)  # Φ of each live context; NaN until first needed
+        self._stepwise = task.reward if isinstance(task.reward, Stepwise) else None
+        self._so_far = np.full(size, np.nan)  # a stepwise reward's score of each live completion; NaN until needed
         self._cells = np.arange(length)
         self._may_stop = _tokens_that_may_stop(task) if task.stop else None
 
@@ -113,7 +114,7 @@ class Episodes:
         self.rows[i] = row
         self.live[i] = True
         self._returns[i] = 0.0
-        self._potentials[i] = np.nan
+        self._so_far[i] = np.nan
         return {"prompt": row.prompt, "references": list(row.references), "prompt_index": index}
 
     def observe(self) -> dict[str, np.ndarray]:
@@ -141,8 +142,8 @@ class Episodes:
             raise TaskError(
                 f"Actions are token ids in [0, {self.task.tokenizer.vocab_size}). Actual value: {actions.tolist()}."
             )
-        if self._dense:
-            self._fill_potentials(rows)
+        if self._stepwise:
+            self._score_openings(rows)
         self.ids[rows, self.lengths[rows]] = actions
         self.lengths[rows] += 1
         written = self.lengths[rows] - self.prompt_lengths[rows]
@@ -161,13 +162,16 @@ class Episodes:
                 {"completion": text, "finish_reason": why, "reward_terms": {name: terms[name][k] for name in terms}}
                 for k, (text, why) in enumerate(zip(completions, reasons, strict=True))
             ]
+            if scores.notes:
+                for k, info in enumerate(infos):
+                    info["reward_notes"] = {name: notes[k] for name, notes in scores.notes.items()}
             if self.task.success_threshold is not None:
                 for info, total in zip(infos, scores.total.tolist(), strict=True):
                     info["is_success"] = total >= self.task.success_threshold
             rewards[final] = scores.total
-        if self._dense:
-            self._shape(rows, rows[~over], rewards)
-        paid, steps = (rows, written) if self._dense else (final, written[over])
+        if self._stepwise:
+            self._pay_steps(self._stepwise, rows, rows[~over], rewards)
+        paid, steps = (rows, written) if self._stepwise else (final, written[over])
         self._returns[paid] += self.task.gamma ** (steps - 1) * rewards[paid]
         for info, total in zip(infos, self._returns[final].tolist(), strict=True):
             info["discounted_return"] = total
@@ -212,18 +216,18 @@ class Episodes:
             tokenizer=self.task.tokenizer,
         )
 
-    def _fill_potentials(self, rows: np.ndarray) -> None:
-        new = rows[np.isnan(self._potentials[rows])]
+    def _score_openings(self, rows: np.ndarray) -> None:
+        new = rows[np.isnan(self._so_far[rows])]
         if len(new):
-            self._potentials[new] = self._score(new, [""] * len(new), [""] * len(new)).total
+            self._so_far[new] = self._score(new, [""] * len(new), [""] * len(new)).total
 
-    def _shape(self, rows: np.ndarray, live: np.ndarray, rewards: np.ndarray) -> None:
-        """Turns terminal scores into ``γ Φ(s') − Φ(s)``, in place; Φ of a final context is its score."""
+    def _pay_steps(self, reward: Stepwise, rows: np.ndarray, live: np.ndarray, rewards: np.ndarray) -> None:
+        """Turns terminal scores into what each step pays, in place; the score of a final text is the terminal one."""
         if len(live):
             rewards[live] = self._score(live, [self.completion(i) for i in live], [""] * len(live)).total
         after = rewards[rows]
-        rewards[rows] = self.task.gamma * after - self._potentials[rows]
-        self._potentials[rows] = after
+        rewards[rows] = reward.pay(self._so_far[rows], after, self.task.gamma)
+        self._so_far[rows] = after
 
 
 def _tokens_that_may_stop(task: Task) -> np.ndarray:

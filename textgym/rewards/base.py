@@ -20,6 +20,7 @@ import numpy as np
 from textgym.errors import RewardError
 
 from . import checks
+from .examples import MESSAGES, Examples
 from .moments import Moments
 
 
@@ -30,10 +31,33 @@ class Scores(NamedTuple):
         total: The reward, float64 ``(B,)``.
         terms: Each named part as it was scored, before weights, clips and the like, float64 ``(B,)``; a
             second part of the same name is ``name_2``.
+        notes: For each part that explains itself, why, a text for each completion; empty where all is well.
     """
 
     total: np.ndarray
     terms: dict[str, np.ndarray]
+    notes: dict[str, tuple[str, ...]]
+
+
+class Noted(NamedTuple):
+    """What `Reward.compute` may return in place of the numbers alone.
+
+    Attributes:
+        values: One number for each completion.
+        notes: Why, one text for each completion, empty where there is nothing to say. They reach
+            ``info["reward_notes"]``, so they must be the same for the same completion.
+    """
+
+    values: Sequence[float] | np.ndarray
+    notes: Sequence[str]
+
+
+class Term(NamedTuple):
+    """One part of a reward: its name, which others may share, its scores, float64 ``(B,)``, and notes, if any."""
+
+    name: str
+    values: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 class Call(NamedTuple):
@@ -43,10 +67,6 @@ class Call(NamedTuple):
     completions: list[str]
     update: bool
     columns: dict[str, Any]
-
-
-Named = list[tuple[str, np.ndarray]]
-"""Scores of the parts, float64 ``(B,)`` each, by names that may repeat."""
 
 
 class Reward(ABC):
@@ -86,13 +106,19 @@ class Reward(ABC):
     def gameable_by(self) -> frozenset[str]:
         """Kinds of bad completion that this reward, by its nature, cannot be relied on to score low.
 
-        Any of ``"empty"``, ``"copied_prompt"``, ``"repeated_word"``, ``"keyword_spam"``, ``"max_length"`` and
-        ``"unsupported_characters"``. Combine it with a reward that sees them.
+        Any of the kinds of `textgym.rewards.audit`. Combine it with a reward that sees them.
         """
         return frozenset()
 
+    @property
+    def examples(self) -> Examples:
+        """Rows on which it should score high, which its audit sets against bad ones; override them for another task."""
+        return MESSAGES
+
     @abstractmethod
-    def compute(self, prompts: list[str], completions: list[str], **columns: Any) -> Sequence[float] | np.ndarray:
+    def compute(
+        self, prompts: list[str], completions: list[str], **columns: Any
+    ) -> Sequence[float] | np.ndarray | Noted:
         """Returns one finite number for each completion; `score` tells what the arguments are."""
 
     def score(
@@ -119,8 +145,10 @@ class Reward(ABC):
                     f"Reward {self.name!r} needs as many {column} as completions. "
                     f"Actual numbers: {len(values)} and {len(completions)}."
                 )
-        total, named = self._evaluate(Call(prompts, completions, update, columns))
-        return Scores(total, _unique(named))
+        total, terms = self._evaluate(Call(prompts, completions, update, columns))
+        unique = _unique(terms)
+        notes = {name: term.notes for name, term in unique.items() if term.notes}
+        return Scores(total, {name: term.values for name, term in unique.items()}, notes)
 
     def corpus(self, prompts: Sequence[str], completions: Sequence[str], **columns: Any) -> float:
         """Returns one score for a whole corpus: the mean, unless the reward has a corpus form of its own."""
@@ -203,10 +231,11 @@ class Reward(ABC):
         given = [f"{o.name}={getattr(self, o.name)!r}" for o in options if getattr(self, o.name) != o.default]
         return f"{self.name}({', '.join(given)})" if given else self.name
 
-    def _evaluate(self, call: Call) -> tuple[np.ndarray, Named]:
+    def _evaluate(self, call: Call) -> tuple[np.ndarray, list[Term]]:
         values = self.compute(call.prompts, call.completions, **call.columns)
+        values, notes = values if isinstance(values, Noted) else (values, ())
         total = checks.numbers(self, values, call.completions)
-        return total, [(self.name, total)]
+        return total, [Term(self.name, total, checks.notes(self, notes, call.completions))]
 
 
 @dataclass(frozen=True, repr=False)
@@ -233,7 +262,7 @@ class Constant(Reward):
     def __repr__(self) -> str:
         return self.name
 
-    def _evaluate(self, call: Call) -> tuple[np.ndarray, Named]:
+    def _evaluate(self, call: Call) -> tuple[np.ndarray, list[Term]]:
         return self.compute(call.prompts, call.completions), []
 
 
@@ -268,6 +297,15 @@ class Compound(Reward):
         """What any part is gameable by; whether the parts make up for each other is for an audit to find."""
         return frozenset().union(*(part.gameable_by for part in self.parts))
 
+    @property
+    def examples(self) -> Examples:
+        """Those of the first part that has its own."""
+        return next((part.examples for part in self.parts if part.examples is not MESSAGES), MESSAGES)
+
+    def further_terms(self, totals: list[np.ndarray]) -> list[Term]:
+        """Returns what is logged beside the terms of the parts, from the totals of the parts, in order."""
+        return []
+
     def compute(self, prompts: list[str], completions: list[str], **columns: Any) -> np.ndarray:
         return self.score(prompts, completions, **columns).total
 
@@ -279,11 +317,12 @@ class Compound(Reward):
         for i, part in enumerate(self.parts):
             part.load_state_dict(state.get(str(i), {}))
 
-    def _evaluate(self, call: Call) -> tuple[np.ndarray, Named]:
-        totals, named = zip(*(part._evaluate(call) for part in self.parts), strict=True)
+    def _evaluate(self, call: Call) -> tuple[np.ndarray, list[Term]]:
+        totals, terms = zip(*(part._evaluate(call) for part in self.parts), strict=True)
         with np.errstate(over="ignore"):  # the check reports an overflow, by name
             values = self.combine(list(totals), call.update)
-        return checks.numbers(self, values, call.completions), [term for terms in named for term in terms]
+        further = self.further_terms(list(totals))
+        return checks.numbers(self, values, call.completions), [term for part in terms for term in part] + further
 
 
 @dataclass(frozen=True, repr=False)
@@ -428,15 +467,15 @@ def _bound(value: Any) -> float:
     return float(value)
 
 
-def _unique(named: Named) -> dict[str, np.ndarray]:
-    terms: dict[str, np.ndarray] = {}
-    for name, values in named:
-        key, count = name, 1
-        while key in terms:
+def _unique(terms: list[Term]) -> dict[str, Term]:
+    unique: dict[str, Term] = {}
+    for term in terms:
+        key, count = term.name, 1
+        while key in unique:
             count += 1
-            key = f"{name}_{count}"
-        terms[key] = values
-    return terms
+            key = f"{term.name}_{count}"
+        unique[key] = term
+    return unique
 
 
 def _term(reward: Reward) -> str:

@@ -54,6 +54,20 @@ def numbers(reward: Any, values: Any, completions: Sequence[str]) -> np.ndarray:
     return np.array(values, dtype=np.float64)
 
 
+def notes(reward: Any, values: Sequence[str], completions: Sequence[str]) -> tuple[str, ...]:
+    """Returns the notes that a reward gave, one for each completion or none at all.
+
+    Raises:
+        RewardError: If there are some, and not one text for each completion.
+    """
+    if values and (len(values) != len(completions) or not all(isinstance(note, str) for note in values)):
+        raise RewardError(
+            f"Reward {reward.name!r} must note one text for each of the {len(completions)} completions. "
+            f"Actual value: {shorten(values)}."
+        )
+    return tuple(values)
+
+
 def shorten(value: Any) -> str:
     """Returns the ``repr`` of ``value``, cut to 80 characters."""
     text = repr(value)
