@@ -11,7 +11,7 @@ import transformers
 
 from textgym import rewards
 from textgym.errors import ModelError, OptionError, RewardError
-from textgym.rewards import sentiment
+from textgym.rewards import reward_model
 from textgym.rewards.sentiment import Sentiment
 
 PROMPTS = ["the food", "the staff was", "we", "it was"]
@@ -20,7 +20,7 @@ COMPLETIONS = [" was good", " rude and slow and awful but we loved it", " never"
 
 @pytest.fixture(autouse=True)
 def _fresh_models():
-    sentiment._load.cache_clear()
+    reward_model._load.cache_clear()
 
 
 def test_the_score_is_p_positive_minus_p_negative(classifier_folder):
@@ -52,14 +52,14 @@ def test_a_scalar_head_is_taken_as_it_is(scalar_folder):
 def test_a_batch_scores_as_its_rows_do(classifier_folder, scalar_folder):
     for folder in (classifier_folder, scalar_folder):
         batch = Sentiment(model=folder)(PROMPTS, COMPLETIONS)
-        sentiment._load.cache_clear()
+        reward_model._load.cache_clear()
         single = [Sentiment(model=folder)([p], [c])[0] for p, c in zip(PROMPTS, COMPLETIONS, strict=True)]
         assert batch == pytest.approx(single, abs=1e-5)
 
 
 def test_a_remembered_score_is_the_same_to_the_last_bit(classifier_folder, monkeypatch):
     first = Sentiment(model=classifier_folder)(PROMPTS, COMPLETIONS)
-    classifier = sentiment._load(classifier_folder, "cpu")
+    classifier = reward_model._load(classifier_folder, "cpu", None)
     monkeypatch.setattr(classifier, "_forward", lambda texts: pytest.fail(f"scored again: {texts}"))
     again = Sentiment(model=classifier_folder, device="cpu")
     assert [again([p], [c])[0] for p, c in zip(PROMPTS, COMPLETIONS, strict=True)] == first

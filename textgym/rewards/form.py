@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from textgym.errors import RewardError
 
 from .base import Reward
+from .examples import Examples
+from .extras import need
+from .options import check_count
 
 
 def words(text: str) -> list[str]:
@@ -43,7 +48,7 @@ class Length(Reward):
     gameable_by = frozenset({"copied_prompt", "repeated_word", "keyword_spam", "unsupported_characters"})
 
     def __post_init__(self) -> None:
-        _check_count(self, "target", self.target)
+        check_count(self, "target", self.target)
         if self.unit not in ("words", "tokens"):
             raise RewardError(f"The unit of length is 'words' or 'tokens'. Actual value: {self.unit!r}.")
 
@@ -72,7 +77,7 @@ class Repetition(Reward):
     gameable_by = frozenset({"copied_prompt", "keyword_spam", "unsupported_characters"})
 
     def __post_init__(self) -> None:
-        _check_count(self, "n", self.n)
+        check_count(self, "n", self.n)
 
     def compute(self, prompts: list[str], completions: list[str], **columns: Any) -> list[float]:
         scores = []
@@ -101,7 +106,7 @@ class DistinctN(Reward):
     gameable_by = frozenset({"copied_prompt", "keyword_spam", "unsupported_characters"})
 
     def __post_init__(self) -> None:
-        _check_count(self, "n", self.n)
+        check_count(self, "n", self.n)
 
     def compute(self, prompts: list[str], completions: list[str], **columns: Any) -> list[float]:
         return [self._share(ngrams(completion, self.n)) for completion in completions]
@@ -128,7 +133,9 @@ class Regex(Reward):
 
     name = "regex"
     range = (0.0, 1.0)
-    gameable_by = frozenset({"copied_prompt", "repeated_word", "keyword_spam", "max_length", "unsupported_characters"})
+    gameable_by = frozenset(
+        {"all_labels", "copied_prompt", "repeated_word", "keyword_spam", "max_length", "unsupported_characters"}
+    )
 
     def __post_init__(self) -> None:
         try:
@@ -138,6 +145,93 @@ class Regex(Reward):
 
     def compute(self, prompts: list[str], completions: list[str], **columns: Any) -> list[float]:
         return [float(re.search(self.pattern, completion) is not None) for completion in completions]
+
+
+ORDERS_AS_JSON = Examples(
+    prompts=(
+        "Two red roses for Ana. As JSON:",
+        "One kettle for Ben, as a gift. As JSON:",
+        "Three blue cups for Cho. As JSON:",
+    ),
+    completions=(
+        ' {"item": "rose", "count": 2, "for": "Ana"}',
+        ' {"item": "kettle", "count": 1, "for": "Ben", "gift": true}',
+        ' {"item": "cup", "count": 3, "for": "Cho"}',
+    ),
+)
+"""Orders in words, and as JSON objects."""
+
+
+@dataclass(frozen=True, repr=False)
+class JsonSchema(Reward):
+    """1 where the completion is JSON that fits a schema, else 0. Range [0, 1].
+
+    The whole completion must be one JSON value, space around it aside; ``NaN`` and ``Infinity`` are none. Without a
+    schema any object, ``{…}``, will do.
+
+    Args:
+        schema: A JSON schema, as a mapping or as JSON text; of the draft that its ``$schema`` names, else 2020-12.
+            ``$ref`` must stay inside it: nothing is fetched. Without this option, a row's column ``schema`` counts.
+
+    Source: JSON Schema, json-schema.org; the jsonschema library checks it.
+    """
+
+    schema: Any = None
+
+    name = "json_schema"
+    range = (0.0, 1.0)
+    examples = ORDERS_AS_JSON
+
+    def __post_init__(self) -> None:
+        if self.schema is not None:
+            text = _schema_text(self.schema)
+            object.__setattr__(self, "schema", text)  # as text it is hashable, and an expression can hold it
+            _validator(text)
+
+    def compute(self, prompts: list[str], completions: list[str], **columns: Any) -> list[float]:
+        column = columns.get("schema") if self.schema is None else None
+        schemas = [self.schema] * len(completions) if column is None else column
+        return [_fits(text, schema) for text, schema in zip(completions, schemas, strict=True)]
+
+
+def _fits(text: str, schema: Any) -> float:
+    validator = _validator('{"type": "object"}' if schema is None else _schema_text(schema))
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+        return float(validator.is_valid(value))
+    except (ValueError, RecursionError):  # no JSON, or nested past what Python reads
+        return 0.0
+    except need("referencing.exceptions", "metrics", "Reward 'json_schema'").Unresolvable as error:
+        raise RewardError(f"A JSON schema may refer to its own parts only. Actual value: {error.ref!r}.") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _schema_text(schema: Any) -> str:
+    if isinstance(schema, str):
+        return schema
+    if not isinstance(schema, Mapping | bool):
+        raise RewardError(f"A JSON schema is a mapping or JSON text. Actual value: {schema!r}.")
+    try:
+        return json.dumps(schema)
+    except (TypeError, ValueError) as error:
+        raise RewardError(f"A JSON schema holds JSON values only: {error}. Actual value: {schema!r}.") from error
+
+
+@lru_cache(maxsize=1024)
+def _validator(schema: str) -> Any:
+    jsonschema = need("jsonschema", "metrics", "Reward 'json_schema'")
+    referencing = need("referencing", "metrics", "Reward 'json_schema'")
+    try:
+        value = json.loads(schema)
+        kind = jsonschema.validators.validator_for(value, default=jsonschema.Draft202012Validator)
+        kind.check_schema(value)
+    except (ValueError, RecursionError, jsonschema.SchemaError) as error:
+        reason = getattr(error, "message", error)
+        raise RewardError(f"This is not a JSON schema: {reason}. Actual value: {schema[:200]!r}.") from error
+    return kind(value, registry=referencing.Registry())
 
 
 def _token_counts(
@@ -153,8 +247,3 @@ def _token_counts(
         )
     reasons = finish_reason or [""] * count
     return [len(ids) - (why == "eos") for ids, why in zip(completion_ids, reasons, strict=True)]
-
-
-def _check_count(reward: Reward, option: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise RewardError(f"{reward.name}({option}=…) takes a whole number of at least 1. Actual value: {value!r}.")

@@ -66,7 +66,7 @@ class EnglishWords(Reward):
 
     name = "english_words"
     range = (0.0, 1.0)
-    gameable_by = frozenset({"copied_prompt", "repeated_word", "keyword_spam", "max_length"})
+    gameable_by = frozenset({"all_labels", "copied_prompt", "repeated_word", "keyword_spam", "max_length"})
 
     def compute(self, prompts: list[str], completions: list[str], **columns: Any) -> list[float]:
         return [_known_share(completion) for completion in completions]
