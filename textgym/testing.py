@@ -9,7 +9,7 @@ import contextlib
 import io
 import random
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -21,7 +21,9 @@ from textgym import rewards
 from textgym.data import SPLITS
 from textgym.dynamics import FINISH_REASONS
 from textgym.env import TextGenEnv
-from textgym.errors import ContractError, OptionError, TextGymError
+from textgym.errors import ContractError, OptionError, TextGymError, suggest
+from textgym.rewards import audit
+from textgym.rewards.examples import Examples
 
 RESET_INFO = {"prompt": str, "references": list, "prompt_index": int}
 FINAL_INFO = {"completion": str, "finish_reason": str, "reward_terms": dict, "discounted_return": float}
@@ -107,43 +109,27 @@ def check_vector_env(
         singles.close()
 
 
-def check_reward(
-    reward: Any,
-    *,
-    prompts: Sequence[str] = ("The kettle I ordered last week ", "We stayed at your hotel and "),
-    completions: Sequence[str] = ("is lovely, thank you.", "the room was cold and nobody helped us."),
-    references: Sequence[Sequence[str]] = (("is lovely, thank you.",), ("the room was warm.",)),
-    **columns: Sequence[Any],
-) -> None:
-    """Checks a reward: finite numbers in its range, deterministic, and the same one at a time as in a batch.
+def check_reward(reward: Any, *, examples: Examples | None = None, accept: Iterable[str] = ()) -> None:
+    """Checks a reward: finite numbers in its range, deterministic, the same alone as in a batch, and hard to game.
+
+    What is tried is in `textgym.rewards.audit`. A kind of bad completion passes that the reward declares in
+    `Reward.gameable_by`; silence never does.
 
     Args:
         reward: Anything that `textgym.rewards.make` accepts.
-        prompts: Texts before the completions.
-        completions: Texts to score, one a prompt.
-        references: Texts that would answer each prompt.
-        **columns: Further columns that the reward reads.
+        examples: Rows on which it should score high; None takes the reward's own, customers' messages by default.
+        accept: Kinds of bad completion that it may score high, silence among them.
 
     Raises:
-        ContractError: With the rule that is broken.
+        ContractError: With all that is broken.
     """
-    reward = rewards.make(reward)
-    low, high = reward.range
-    rows = {"references": [list(r) for r in references], **columns}
-    texts = [*completions, "", prompts[0], "good " * 50, "\u3042\U0001f600\u0000"]
-    picked = [k % len(prompts) for k in range(len(texts))]
-    batch = [prompts[k] for k in picked], texts, {name: [values[k] for k in picked] for name, values in rows.items()}
-    first = _run(f"{reward.name}: scoring", lambda: reward.score(batch[0], batch[1], **batch[2]))
-    again = reward.score(batch[0], batch[1], **batch[2])
-    _require(np.array_equal(first.total, again.total), f"{reward.name}: two calls on the same texts differ")
-    for text, total in zip(texts, first.total.tolist(), strict=True):
-        _require(low <= total <= high, f"{reward.name}: {total} for {text[:40]!r} lies outside [{low}, {high}]")
-    for k, text in enumerate(texts):
-        single = reward.score([batch[0][k]], [text], **{name: [values[k]] for name, values in batch[2].items()})
-        _require(
-            bool(np.isclose(single.total[0], first.total[k], rtol=1e-4, atol=1e-4)),
-            f"{reward.name}: {text[:40]!r} scores {single.total[0]} alone and {first.total[k]} in a batch",
-        )
+    made = rewards.make(reward)
+    accepted = set(accept)
+    if unknown := accepted - set(audit.KINDS):
+        raise OptionError(f"The audit has no kind {min(unknown)!r}.{suggest(min(unknown), audit.KINDS)}")
+    found = _run(f"{made.name}: scoring", lambda: audit.audit(made, examples))
+    broken = [*found.faults, *(finding.complaint for finding in found.missed if finding.kind not in accepted)]
+    _require(not broken, f"{made.name}: " + "; ".join(broken))
 
 
 def _require(condition: bool, reason: str) -> None:

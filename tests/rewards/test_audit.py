@@ -1,104 +1,113 @@
-"""The audit of every registered reward: what it must score low, that it is the same twice, that it stays in range."""
+"""The audit: every registered reward passes it, and it finds what is wrong with a bad one."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from textgym import rewards, tokenizers
+from textgym import rewards
+from textgym.errors import ContractError, OptionError
 from textgym.rewards import Reward
-
-PROMPTS = [
-    "I ordered the blue jacket last week and",
-    "The waiter came to our table and",
-    "My flight was delayed, but the crew",
-    "We stayed two nights at this hotel.",
-    "I called the support line about my bill.",
-    "The kettle I bought in May",
-]
-GOOD = [
-    " it arrived on time. The quality is excellent and I love the colour.",
-    " was friendly and helpful all evening, so thank you for a lovely dinner.",
-    " was kind and kept us informed. I would gladly fly with them again.",
-    " The room was clean, the staff were wonderful and breakfast was great.",
-    " The agent was patient, solved my problem quickly and was very kind.",
-    " works perfectly every morning. I am really happy with it, thank you!",
-]
-BAD = {
-    "empty": [""] * len(PROMPTS),
-    "copied_prompt": [f" {prompt}" for prompt in PROMPTS],
-    "repeated_word": [" good" * 14] * len(PROMPTS),
-    "keyword_spam": [" great excellent perfect love best amazing wonderful happy thanks"] * len(PROMPTS),
-    "max_length": [" and then they went to see what the other one of them had to do with it" * 4] * len(PROMPTS),
-    "unsupported_characters": [" ☃\ufffd日本語 ¤¶ \u0007☃☃"] * len(PROMPTS),
-}
-LANGUAGE_MODEL = tokenizers.load("tiny")
+from textgym.rewards.audit import KINDS, audit
+from textgym.rewards.examples import MESSAGES, Examples
+from textgym.testing import check_reward
 
 
-def score(reward: Reward, completions: list[str], **extra) -> np.ndarray:
-    """Scores as an environment does; the empty completion is an EOS at once."""
-    ended = [[LANGUAGE_MODEL.eos_id] * (completion == "") for completion in completions]
-    columns = {
-        "references": [[good] for good in GOOD],
-        "tokenizer": LANGUAGE_MODEL,
-        "prompt_ids": [[LANGUAGE_MODEL.bos_id, *LANGUAGE_MODEL.encode(prompt)] for prompt in PROMPTS],
-        "completion_ids": [LANGUAGE_MODEL.encode(text) + eos for text, eos in zip(completions, ended, strict=True)],
-        "finish_reason": ["eos" if eos else "length" for eos in ended],
-    }
-    return reward.score(PROMPTS, completions, **columns, **extra).total
+@pytest.mark.parametrize("name", rewards.names())
+def test_every_registered_reward_passes(name):
+    check_reward(name)
 
 
-@pytest.fixture(params=rewards.names())
-def reward(request) -> Reward:
-    return rewards.make(request.param)
+@pytest.mark.parametrize("name", rewards.names())
+def test_what_is_declared_gameable_is_a_kind_of_the_audit(name):
+    assert rewards.make(name).gameable_by <= set(KINDS)
 
 
-TOLD_APART = [(name, kind) for name in rewards.names() for kind in BAD if kind not in rewards.make(name).gameable_by]
-
-
-@pytest.mark.parametrize(("name", "kind"), TOLD_APART)
-def test_a_bad_completion_scores_below_a_good_one(name, kind):
-    reward = rewards.make(name)
-    sign = 1 if reward.higher_is_better else -1
-    assert (sign * score(reward, GOOD)).mean() > (sign * score(reward, BAD[kind])).mean()
-
-
-def test_saying_nothing_never_pays(reward):
-    sign = 1 if reward.higher_is_better else -1
-    assert (sign * score(reward, GOOD) > sign * score(reward, BAD["empty"])).all()
-
-
-def test_scores_lie_in_the_range_and_are_the_same_twice(reward):
-    low, high = reward.range
-    for completions in (GOOD, *BAD.values(), ["\n", ".", "a", "\ud7ff\x00", "1 2", "😀"]):
-        first, second = score(reward, completions), score(reward, completions)
-        assert (first >= low).all()
-        assert (first <= high).all()
-        np.testing.assert_array_equal(first, second)
-
-
-def test_a_batch_scores_as_its_rows_do(reward):
-    batch = score(reward, GOOD)
-    for i, completion in enumerate(GOOD):
-        ids = LANGUAGE_MODEL.encode(completion)
-        alone = reward.score(
-            PROMPTS[i : i + 1],
-            [completion],
-            references=[[completion]],
-            tokenizer=LANGUAGE_MODEL,
-            prompt_ids=[[LANGUAGE_MODEL.bos_id, *LANGUAGE_MODEL.encode(PROMPTS[i])]],
-            completion_ids=[ids],
-            finish_reason=["length"],
-        )
-        assert alone.total.item() == batch[i]
-
-
-def test_what_is_declared_gameable_is_a_kind_of_the_audit(reward):
-    assert reward.gameable_by <= set(BAD)
-
-
-@pytest.mark.parametrize("name", ["sentiment", "fluency"])
+@pytest.mark.parametrize("name", ["sentiment", "fluency", "similarity"])
 def test_the_shipped_models_are_known_by_their_weights(name):
     reward = rewards.make(name)
     assert reward.fingerprint == rewards.make(name).fingerprint
     assert len(reward.fingerprint) == 64
+
+
+class Faulty(Reward):
+    name = "faulty"
+    range = (0.0, 1.0)
+    good = frozenset(MESSAGES.completions)
+
+    def compute(self, prompts, completions, **columns):
+        return [float(completion in self.good) for completion in completions]
+
+
+def test_a_reward_that_tells_good_from_bad_passes():
+    found = audit(Faulty())
+    assert found.passed
+    assert found.per_second > 0
+    assert [finding.kind for finding in found.findings] == list(KINDS)
+
+
+def test_a_reward_that_pays_for_silence_fails_even_if_it_says_so():
+    class Silence(Faulty):
+        gameable_by = frozenset(KINDS)
+
+        def compute(self, prompts, completions, **columns):
+            return [float(not completion) for completion in completions]
+
+    assert [finding.kind for finding in audit(Silence()).missed] == ["empty", "eos_first"]
+    with pytest.raises(ContractError, match="empty scores 1, good completions 0"):
+        check_reward(Silence())
+    check_reward(Silence(), accept=["empty", "eos_first"])
+
+
+def test_a_reward_that_counts_words_is_gamed_by_whatever_is_long():
+    class Long(Faulty):
+        range = (0.0, np.inf)
+
+        def compute(self, prompts, completions, **columns):
+            return [float(len(completion.split())) for completion in completions]
+
+    assert {finding.kind for finding in audit(Long()).missed} >= {"max_length"}
+
+
+def test_leaving_the_range_is_a_fault():
+    class Wide(Faulty):
+        def compute(self, prompts, completions, **columns):
+            return [2 * value for value in super().compute(prompts, completions)]
+
+    assert any("range" in fault for fault in audit(Wide()).faults)
+
+
+def test_chance_is_a_fault():
+    class Chance(Faulty):
+        def __init__(self):
+            self.rng = np.random.default_rng(0)
+
+        def compute(self, prompts, completions, **columns):
+            return self.rng.random(len(completions))
+
+    with pytest.raises(ContractError, match="two calls on the same texts"):
+        check_reward(Chance())
+
+
+def test_looking_at_the_rest_of_the_batch_is_a_fault():
+    class Share(Faulty):
+        def compute(self, prompts, completions, **columns):
+            return [float(completion in self.good) / len(completions) for completion in completions]
+
+    with pytest.raises(ContractError, match="alone and"):
+        check_reward(Share())
+
+
+def test_examples_of_another_task_can_be_given():
+    sums = Examples(("1 + 1 =", "2 + 3 ="), (" 2", " 5"))
+    check_reward("exact_match", examples=sums)
+    with pytest.raises(ContractError, match="all_labels"):
+        check_reward(lambda prompts, completions, references, **_: [
+            float(any(text.strip() in completion for text in texts))
+            for completion, texts in zip(completions, references, strict=True)
+        ], examples=sums)  # fmt: skip
+
+
+def test_a_kind_that_does_not_exist_is_an_error():
+    with pytest.raises(OptionError, match="Did you mean 'keyword_spam'"):
+        check_reward("vader", accept=["keyword_span"])

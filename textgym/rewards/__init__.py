@@ -18,9 +18,10 @@ from typing import Any
 
 from textgym.errors import RewardError
 
-from . import expressions, registry
-from .base import Compound, Reward, Scores
-from .dense import Dense
+from . import composition, expressions, registry
+from .base import Compound, Noted, Reward, Scores
+from .dense import Dense, PerToken, Stepwise
+from .ensemble import Ensemble
 from .functions import FunctionReward
 from .registry import names, register
 
@@ -32,7 +33,8 @@ def make(spec: Any, **options: Any) -> Reward:
         spec: A `Reward` (returned as it is) or a subclass of it; a callable
             ``(prompts, completions, **columns) -> list[float]``; a registered name; an expression such as
             ``"0.7*sentiment + 0.3*length(target=20)"``, see `textgym.rewards.expressions`;
-            ``"module:attribute"``; or the folder of a Hugging Face sequence classifier.
+            ``"module:attribute"``; a ``.yml`` file, see `textgym.rewards.composition`; or the folder of a reward model
+            or any other Hugging Face sequence classifier.
         **options: Options of the class or of `FunctionReward`; a made reward and an expression take none.
 
     Raises:
@@ -49,13 +51,15 @@ def make(spec: Any, **options: Any) -> Reward:
         return _from_folder(os.fspath(spec), options)
     if not isinstance(spec, str):
         raise RewardError(
-            f"A reward is a name, an expression, a callable, 'module:attribute', a folder or a Reward. "
+            f"A reward is a name, an expression, a callable, 'module:attribute', a .yml file, a folder or a Reward. "
             f"Actual value: {spec!r} ({type(spec).__name__})."
         )
-    if spec in names():
+    if registry.known(spec):
         return registry.build(spec, **options)
     if re.fullmatch(r"[\w.]+:[\w.]+", spec):
         return expressions.resolve_function(spec, **options)
+    if spec.endswith(composition.SUFFIXES):
+        return registry.whole(composition.load(spec, make), options)
     if os.path.isdir(spec) or (re.fullmatch(r"[\w.~-]*/[\w./-]*", spec) and spec.partition("/")[0] not in names()):
         return _from_folder(spec, options)
     return registry.whole(expressions.parse(spec), options)
@@ -65,9 +69,22 @@ def _from_folder(folder: str, options: dict[str, Any]) -> Reward:
     if not Path(folder, "config.json").is_file():
         raise RewardError(
             f"There is no Hugging Face model in {folder!r}: it holds no config.json. Give the folder of a sequence "
-            "classifier, or sentiment(model='…') for one on the Hub."
+            "classifier, or reward_model(model='…') for one on the Hub."
         )
-    return registry.build("sentiment", model=folder, **options)
+    return registry.build("reward_model", model=folder, **options)
 
 
-__all__ = ["Compound", "Dense", "FunctionReward", "Reward", "Scores", "make", "names", "register"]
+__all__ = [
+    "Compound",
+    "Dense",
+    "Ensemble",
+    "FunctionReward",
+    "Noted",
+    "PerToken",
+    "Reward",
+    "Scores",
+    "Stepwise",
+    "make",
+    "names",
+    "register",
+]

@@ -6,7 +6,8 @@ this list is an error that points at its column.
     reward     a registered name, alone or with options: sentiment, distinct_n(n=2), regex(pattern='\\d+')
     operators  + - * between rewards and numbers, division by a number, brackets
     methods    .clip(low, high) .normalize() .gate(reward, threshold)
-    forms      dense(reward), function('module:attribute', name=…, range=(low, high))
+    forms      ensemble(reward, reward, …, how='min'), dense(reward), per_token(reward),
+               function('module:attribute', name=…, range=(low, high))
     options    numbers, texts, True, False, None, inf, and tuples or lists of them
 
 `function` imports the module that it names, as `gym.make("module:Id-v0")` does: what it can reach is what
@@ -25,7 +26,8 @@ from textgym.errors import RewardError, TextGymError, suggest
 
 from . import functions, registry
 from .base import Reward
-from .dense import Dense
+from .dense import Dense, PerToken
+from .ensemble import Ensemble
 
 MAX_CHARACTERS = 2000
 OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
@@ -34,6 +36,7 @@ OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
+STEPWISE: dict[str, type[Reward]] = {"dense": Dense, "per_token": PerToken}
 METHODS = ("clip", "normalize", "gate")
 
 
@@ -124,11 +127,14 @@ class _Parser:
         )
 
     def call(self, node: ast.Call, name: str) -> Reward:
-        if name == "dense":
+        if name in STEPWISE:
             if not node.args:
-                raise self.error(node, "dense needs the reward that it makes dense: dense(sentiment).")
+                raise self.error(node, f"{name} needs the reward that it pays in every step: {name}(sentiment).")
             args = [self.reward(node.args[0]), *map(self.literal, node.args[1:])]
-            return self.checked(node, registry.construct, Dense, *args, **self.options(node))
+            return self.checked(node, registry.construct, STEPWISE[name], *args, **self.options(node))
+        if name == "ensemble":
+            members = tuple(map(self.reward, node.args))
+            return self.checked(node, registry.construct, Ensemble, members, **self.options(node))
         args = [self.literal(arg) for arg in node.args]
         if name == "function":
             if len(args) != 1 or not isinstance(args[0], str):

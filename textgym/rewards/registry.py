@@ -10,29 +10,68 @@ from textgym.errors import OptionError, RewardError, suggest
 
 from .base import Reward
 
-FORMS = ("dense", "function", "inf")
+FORMS = ("dense", "ensemble", "function", "inf", "per_token")
 """Words of the expression language, which no reward may be called."""
 
 _CLASSES: dict[str, type[Reward] | str] = {
+    "bert_score": "textgym.rewards.meaning:BertScore",
     "bleu": "textgym.rewards.overlap:Bleu",
     "chrf": "textgym.rewards.overlap:Chrf",
+    "cider": "textgym.rewards.cider:Cider",
+    "coherence": "textgym.rewards.meaning:Coherence",
+    "concept_coverage": "textgym.rewards.coverage:ConceptCoverage",
     "distinct_n": "textgym.rewards.form:DistinctN",
+    "edit_similarity": "textgym.rewards.matching:EditSimilarity",
     "english_words": "textgym.rewards.frequency:EnglishWords",
+    "entity_boundary_f1": "textgym.rewards.entities:EntityBoundaryF1",
+    "entity_f1": "textgym.rewards.entities:EntityF1",
     "exact_match": "textgym.rewards.overlap:ExactMatch",
     "fluency": "textgym.rewards.fluency:Fluency",
+    "json_schema": "textgym.rewards.form:JsonSchema",
+    "keyword_coverage": "textgym.rewards.coverage:KeywordCoverage",
+    "label_accuracy": "textgym.rewards.classification:LabelAccuracy",
+    "label_f1": "textgym.rewards.classification:LabelF1",
     "length": "textgym.rewards.form:Length",
+    "meteor": "textgym.rewards.matching:Meteor",
+    "metre": "textgym.rewards.poetry:Metre",
+    "msttr": "textgym.rewards.lexical:Msttr",
+    "ngram_entropy": "textgym.rewards.lexical:NgramEntropy",
     "perplexity": "textgym.rewards.fluency:Perplexity",
+    "readability": "textgym.rewards.lexical:Readability",
     "regex": "textgym.rewards.form:Regex",
     "repetition": "textgym.rewards.form:Repetition",
+    "reward_model": "textgym.rewards.reward_model:RewardModel",
+    "rhyme": "textgym.rewards.poetry:Rhyme",
+    "rouge_1": "textgym.rewards.rouge:Rouge1",
+    "rouge_2": "textgym.rewards.rouge:Rouge2",
+    "rouge_l": "textgym.rewards.rouge:RougeL",
+    "rouge_lsum": "textgym.rewards.rouge:RougeLsum",
     "sentiment": "textgym.rewards.sentiment:Sentiment",
+    "similarity": "textgym.rewards.meaning:Similarity",
+    "syllables": "textgym.rewards.poetry:Syllables",
+    "ter": "textgym.rewards.overlap:Ter",
+    "token_f1": "textgym.rewards.overlap:TokenF1",
+    "toxicity": "textgym.rewards.safety:Toxicity",
+    "toxicity_lexicon": "textgym.rewards.safety:ToxicityLexicon",
+    "unit_tests": "textgym.rewards.code:UnitTests",
     "vader": "textgym.rewards.sentiment:Vader",
+    "vocabulary_size": "textgym.rewards.lexical:VocabularySize",
     "word_frequency": "textgym.rewards.frequency:WordFrequency",
 }
+
+
+_WITH_OPTIONS: dict[str, type[Reward] | str] = {"judge": "textgym.rewards.judge:Judge"}
+"""Rewards by name that cannot be made without options, and so are not among `names`."""
 
 
 def names() -> list[str]:
     """Returns the registered names, sorted; `make` takes each of them, without further arguments."""
     return sorted(_CLASSES)
+
+
+def known(name: str) -> bool:
+    """Returns whether `build` can make a reward of this name, with options or without."""
+    return name in _CLASSES or name in _WITH_OPTIONS
 
 
 def register(name: str, cls: type[Reward] | str) -> None:
@@ -45,8 +84,10 @@ def register(name: str, cls: type[Reward] | str) -> None:
     Raises:
         RewardError: If the name cannot be used or is taken by another class.
     """
-    if not name.isidentifier() or name in FORMS:
-        raise RewardError(f"A reward cannot be registered as {name!r}: give an identifier other than {FORMS}.")
+    if not name.isidentifier() or name in FORMS or name in _WITH_OPTIONS:
+        raise RewardError(
+            f"A reward cannot be registered as {name!r}: give an identifier other than {(*FORMS, *_WITH_OPTIONS)}."
+        )
     if _CLASSES.setdefault(name, cls) != cls:
         raise RewardError(f"The reward name {name!r} is taken by {_CLASSES[name]}. Choose another.")
 
@@ -58,9 +99,9 @@ def build(name: str, *args: Any, **options: Any) -> Reward:
         RewardError: If there is no such reward, or an option has a value that it cannot take.
         OptionError: If there is no such option.
     """
-    if name not in _CLASSES:
+    if not known(name):
         raise RewardError(f"No reward is called {name!r}.{suggest(name, names())} Registered: {', '.join(names())}.")
-    target = _CLASSES[name]
+    target = _CLASSES.get(name) or _WITH_OPTIONS[name]
     if isinstance(target, str):
         module, _, attribute = target.partition(":")
         target = getattr(importlib.import_module(module), attribute)
