@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow lint typecheck format wheel assets bench clean
+.PHONY: help demo test test-slow lint typecheck format docs wheel assets bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ typecheck: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev  ## rewrite the code in our style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed-dev  ## write the pages that are made from the code
+	$(BIN)/python -m textgym.rewards.documentation docs/rewards.md
 
 wheel: $(VENV)/.installed-dev  ## build the wheel and the source archive in dist/
 	rm -rf build dist

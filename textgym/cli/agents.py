@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from textgym.cli.console import quiet
 from textgym.errors import OptionError, suggest
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def tuned(algo: str, env_id: str) -> dict[str, Any]:
 
 def new(config: RunConfig, device: str) -> Any:
     """Returns the agent that a run starts with."""
-    _quiet()
+    quiet()
     try:
         return algorithm(config.algorithm)(
             config.model,
@@ -89,7 +90,7 @@ def new(config: RunConfig, device: str) -> Any:
 
 def resumed(run: Run, device: str) -> Any:
     """Returns the agent of a run's newest checkpoint, or a new one where the run had not come so far."""
-    _quiet()
+    quiet()
     checkpoints = run.checkpoints()
     if not checkpoints:
         return new(run.config, device)
@@ -100,15 +101,8 @@ def load(spec: str, device: str) -> Any:
     """Returns the agent that ``spec`` names."""
     from textgym import agents
 
-    _quiet()
+    quiet()
     return agents.load(spec, device=check_device(device))
-
-
-def _quiet() -> None:
-    """Keeps transformers' own bars, one a file that is read or written, out of ours."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
 
 
 def check_device(device: str) -> str:

@@ -39,6 +39,14 @@ class Commands(TyperGroup):
             raise typer.Exit(MISUSE) from error
 
 
+def quiet() -> None:
+    """Keeps transformers' own bars, one a file that is read or written, and its advice out of ours."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+
+
 def bars() -> Progress:
     """Returns a progress display; it writes to stderr, and nothing where that is no terminal."""
     return Progress(

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from textgym.cli import envs, evaluate, play, show, train
+from textgym.cli import envs, evaluate, overoptimize, play, reward_model, show, train
 from textgym.cli.console import Commands
 
 app = typer.Typer(
@@ -19,8 +19,9 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 
-for module in (envs, show, play, train, evaluate):
+for module in (envs, show, play, train, evaluate, overoptimize):
     app.command(name=module.NAME, epilog=module.EXAMPLES)(module.command)
+app.add_typer(reward_model.app, name=reward_model.NAME)
 
 
 def main() -> None:

@@ -158,7 +158,9 @@ def _apart(reward: Reward, rows: Examples, batch: np.ndarray) -> list[str]:
     columns = _columns(rows, rows.completions)
     faults = []
     for i, (prompt, completion) in enumerate(zip(rows.prompts, rows.completions, strict=True)):
-        alone = {name: [values[i]] if isinstance(values, list) else values for name, values in columns.items()}
+        alone: dict[str, Any] = {
+            name: [values[i]] if isinstance(values, list) else values for name, values in columns.items()
+        }
         score = reward.score([prompt], [completion], **alone).total[0]
         if not np.isclose(score, batch[i], rtol=TOLERANCE, atol=TOLERANCE):
             faults.append(f"{completion[:40]!r} scores {score:.6g} alone and {batch[i]:.6g} in a batch")
