@@ -114,6 +114,10 @@ class ZeroShot:
         """Returns the next token of each observation, and the state to pass back; see `TransformerPolicy.predict`."""
         return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
 
+    def log_likelihood(self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]) -> np.ndarray:
+        """Returns log p(completion | prompt), float64 ``(E,)``; see `TransformerPolicy.log_likelihood`."""
+        return self.policy.log_likelihood(prompts, completions)
+
     def seeded(self, seed: int) -> AbstractContextManager[None]:
         """Returns a context in which tokens are drawn from ``seed``."""
         return self.policy.seeded(seed)

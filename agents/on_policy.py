@@ -257,6 +257,10 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         own = {name: value for name, value in self.arguments["env_kwargs"].items() if name != "split"}
         return evaluate(self, task, episodes=episodes, seed=seed, split=split, **{**own, **kwargs})
 
+    def log_likelihood(self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]) -> np.ndarray:
+        """Returns log p(completion | prompt), float64 ``(E,)``; see `TransformerPolicy.log_likelihood`."""
+        return self.policy.log_likelihood(prompts, completions)
+
     def kl_to_reference(self, episodes: Sequence[Episode]) -> float:
         """Returns KL(π ‖ reference) in nat a token, over the contexts that ``episodes`` went through.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from textgym.errors import AgentError
 
 from .decoding import Decoder
+from .episodes import Episodes
 from .models import ModelSpec, make_model
 from .token_model import EpisodeBatch, TokenModel
 
@@ -174,6 +175,17 @@ class TransformerPolicy(BasePolicy):
     def predict_values(self, obs: Observation) -> torch.Tensor:
         """Returns V of B observations, float32 ``(B,)``."""
         return self._values(self._context_hidden(obs))
+
+    def log_likelihood(self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]) -> np.ndarray:
+        """Returns log p(completion | prompt) of the language model itself, in nat, float64 ``(E,)``.
+
+        Args:
+            prompts: Token ids of each prompt, at least one.
+            completions: Token ids of each completion, at least one.
+        """
+        written = Episodes.of(prompts, completions, None, self.token_model.vocab_size)
+        (log_probs,) = written.score(lambda batch: self.token_model.own_log_probs(batch)[None], self.device)
+        return log_probs.sum(-1, dtype=np.float64)
 
     def evaluate_actions(
         self, obs: Observation | EpisodeBatch, actions: torch.Tensor

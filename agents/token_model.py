@@ -146,6 +146,13 @@ class TokenModel(nn.Module):
         """Returns log π of each chosen token, float32 ``(M,)``."""
         return self.episode_law(episodes).log_prob(episodes.actions)
 
+    def own_log_probs(self, episodes: EpisodeBatch) -> torch.Tensor:
+        """Returns the language model's own log-probability of each chosen token, float32 ``(M,)``.
+
+        At temperature 1 and over the whole vocabulary, whatever the law that tokens are drawn from.
+        """
+        return TokenDistribution(self.logits(self.response_hidden(episodes))).log_prob(episodes.actions)
+
     @torch.no_grad()
     def _check_head(self) -> None:
         """Raises where the logits are not simply the head of the last hidden state (soft caps, scales)."""

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from gymnasium import spaces
 
 import textgym
@@ -97,3 +99,24 @@ def test_best_of_n_says_what_it_cannot_do() -> None:
     vec.set_options({"prompt": "555"})
     with pytest.raises(AgentError, match="prompt that its task does not have"):
         agent.predict(vec.reset())
+
+
+def test_the_perplexity_on_references_is_the_language_models_own():
+    """exp of the mean negative log-probability of reference and EOS, by transformers, at temperature 1."""
+    agent = ZeroShot("tiny", "TextGen-Sentiment-v0", temperature=0.5, top_k=3, seed=0)
+    rows = [{"prompt": "The soup", "answer": " was cold."}, {"prompt": "My bank", "answer": " called me back."}]
+    rows = [{**row, "split": "test"} for row in rows]
+    task = textgym.make_task(rows, references="answer", reward="bleu", tokenizer="tiny", max_new_tokens=8, split="test")
+    report = textgym.evaluate(agent, task, episodes=6)
+    lm, tokenizer = agent.policy.lm, task.tokenizer
+    total, count = 0.0, 0
+    for row in rows:
+        prompt = [tokenizer.bos_id, *tokenizer.encode(row["prompt"])]
+        answer = [*tokenizer.encode(row["answer"]), tokenizer.eos_id]
+        with torch.no_grad():
+            log_probs = lm(torch.tensor([prompt + answer])).logits[0].log_softmax(-1)
+        total -= sum(log_probs[len(prompt) - 1 + i, token].item() for i, token in enumerate(answer))
+        count += len(answer)
+    metric = report.metrics["reference_perplexity"]
+    assert metric.mean == pytest.approx(math.exp(total / count), rel=1e-4)
+    assert metric.low <= metric.mean <= metric.high

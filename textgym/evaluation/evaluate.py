@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -73,7 +74,10 @@ def evaluate(
         reward=repr(task.reward),
         gamma=task.gamma,
         tokenizer=task.tokenizer.fingerprint,
-        metrics=scoring.scores(played, task, seed) | _kl(agent, played, seed) | scoring.endings(played, task),
+        metrics=scoring.scores(played, task, seed)
+        | _kl(agent, played, seed)
+        | _reference_perplexity(agent, played, task, seed)
+        | scoring.endings(played, task),
         episodes=played,
         versions=versions(),
     )
@@ -123,6 +127,25 @@ def _kl(agent: Any, episodes: tuple[Episode, ...], seed: int) -> dict[str, Metri
     lengths = np.array([episode.length for episode in episodes])
     means = np.array([agent.kl_to_reference([episode]) for episode in episodes])
     return {"kl": Metric.of(statistics.bootstrap_ratio(means * lengths, lengths, seed=seed), "ratio")}
+
+
+def _reference_perplexity(agent: Any, episodes: tuple[Episode, ...], task: Task, seed: int) -> dict[str, Metric]:
+    """Returns how well the agent's language model predicts the references, each with EOS, where it can tell.
+
+    exp(−Σ log p(reference | prompt) / Σ tokens), over the references of the prompts that were asked, each prompt once.
+    """
+    asked = {episode.prompt_index: episode for episode in episodes}.values()
+    pairs = [
+        (episode.prompt_ids, [*task.tokenizer.encode(reference), task.tokenizer.eos_id])
+        for episode in asked
+        for reference in episode.references
+    ]
+    if not pairs or not hasattr(agent, "log_likelihood"):
+        return {}
+    prompts, references = zip(*pairs, strict=True)
+    lengths = np.array([len(reference) for reference in references])
+    rate = statistics.bootstrap_ratio(-agent.log_likelihood(prompts, references), lengths, seed=seed)
+    return {"reference_perplexity": Metric(*(math.exp(value) for value in rate), "ratio")}
 
 
 def _episode(

@@ -106,8 +106,8 @@ class Report:
         tokenizer: Fingerprint of the vocabulary.
         metrics: Scores by name, each with its 95% interval: ``reward``, ``reward/<term>`` for its parts, the task's
             own metrics, ``success`` where defined, ``discounted_return`` where γ < 1, ``length``, ``kl`` to
-            the agent's reference, in nat per token, where it keeps one, and ``finish/<reason>`` for the share of each
-            ending.
+            the agent's reference, in nat per token, where it keeps one, ``reference_perplexity`` of the agent's
+            language model on the references, where there are any, and ``finish/<reason>`` for the share of each ending.
         episodes: The episodes, in order.
         versions: Versions of Python and of the packages.
     """
