@@ -10,27 +10,26 @@ import numpy as np
 
 from textgym.evaluation import files
 from textgym.evaluation.metrics_file import STEP, Row
+from textgym.evaluation.plots import BLUE, GREEN, INK, PURPLE, RED, tidy
 from textgym.evaluation.report import Metric, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INK, FAINT = "#333333", "#c8c8c8"
-
 
 class Panel(NamedTuple):
-    """One logged number: its column in ``metrics.csv``, what the axis says, and its colour (Okabe and Ito's)."""
+    """One logged number: its column in ``metrics.csv``, what the axis says, and its colour."""
 
     column: str
     label: str
     colour: str
 
 
-REWARD = Panel("rollout/ep_rew_mean", "reward (points: held-out prompts, with 95% intervals)", "#0072b2")
+REWARD = Panel("rollout/ep_rew_mean", "reward (points: held-out prompts, with 95% intervals)", BLUE)
 SMALL = (
-    Panel("rollout/kl", "KL to the reference (nat per token)", "#d55e00"),
-    Panel("rollout/entropy", "entropy (nat per token)", "#009e73"),
-    Panel("rollout/completion_length", "length (tokens)", "#cc79a7"),
+    Panel("rollout/kl", "KL to the reference (nat per token)", RED),
+    Panel("rollout/entropy", "entropy (nat per token)", GREEN),
+    Panel("rollout/completion_length", "length (tokens)", PURPLE),
 )
 
 
@@ -94,11 +93,5 @@ def _plot(axes: Axes, panel: Panel, rows: Sequence[Row]) -> None:
         steps, values = zip(*points, strict=True)
         axes.plot(steps, values, color=panel.colour, alpha=0.3, linewidth=1)
         axes.plot(steps, moving_average(values, max(1.0, len(values) / 40)), color=panel.colour, linewidth=2)
-    axes.set_title(panel.label, loc="left", fontsize=10, color=INK)
-    axes.set_xlabel("tokens", fontsize=9, color=INK)
+    tidy(axes, panel.label, "tokens")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value else "0")
-    axes.tick_params(labelsize=8, colors=INK)
-    axes.grid(color=FAINT, linewidth=0.5)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)

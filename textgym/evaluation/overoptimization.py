@@ -21,14 +21,14 @@ from numpy.typing import ArrayLike
 
 from textgym.errors import OptionError, RunError
 from textgym.evaluation import files
+from textgym.evaluation.plots import BLUE, ORANGE, tidy
 from textgym.evaluation.report import Report, number
 from textgym.evaluation.statistics import Estimate, bootstrap_mean
 
 SCHEMA = "textgym.overoptimization"
 SCHEMA_VERSION = 1
 BEST_OF_N = "best_of_n"
-INK, FAINT = "#333333", "#c8c8c8"
-COLOURS = {"proxy": "#56b4e9", "gold": "#e69f00"}  # Okabe and Ito's
+COLOURS = {"proxy": BLUE, "gold": ORANGE}
 
 
 class Point(NamedTuple):
@@ -189,15 +189,8 @@ class Overoptimization:
                 if (fit := self.fit(method, score)) is not None:
                     line = np.linspace(1e-3, d.max(), 200)
                     axes.plot(line, values[0] + fit.at(line, method), color=colour, linewidth=1.5, alpha=0.7)
-            axes.set_title(method.replace("_", "-"), loc="left", fontsize=10, color=INK)
-            axes.set_xlabel("√KL to the start (√nat)", fontsize=9, color=INK)
-            axes.set_ylabel("score (deviations of the start)", fontsize=9, color=INK)
+            tidy(axes, method.replace("_", "-"), "√KL to the start (√nat)", "score (deviations of the start)")
             axes.legend(frameon=False, fontsize=9)
-            axes.tick_params(labelsize=8, colors=INK)
-            axes.grid(color=FAINT, linewidth=0.5)
-            axes.set_axisbelow(True)
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.spines[["left", "bottom"]].set_color(FAINT)
         with files.whole_file(path) as temporary:
             figure.savefig(temporary)
         return Path(path)

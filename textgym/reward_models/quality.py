@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from textgym.errors import DataError
 from textgym.evaluation import files
+from textgym.evaluation.plots import BLUE, FAINT, tidy
 from textgym.evaluation.report import number
 from textgym.evaluation.statistics import Estimate, bootstrap_mean, bootstrap_ratio, jackknife, wilson
 from textgym.reward_models import measures as by
@@ -97,28 +98,20 @@ class Quality:
         """
         from matplotlib.figure import Figure  # not pyplot: no global state, no display
 
-        ink, faint, colour = "#333333", "#c8c8c8", "#0072b2"
         figure = Figure(figsize=(5, 5), dpi=150, layout="constrained")
         axes = figure.add_subplot()
         sizes = np.array([bin.rows for bin in self.reliability])
         x, y = [bin.predicted for bin in self.reliability], [bin.observed for bin in self.reliability]
         if self.kind != "ratings":
             start = 0.0 if self.kind == "labels" else 0.5
-            axes.plot([start, 1], [start, 1], color=faint, linewidth=1.5)
+            axes.plot([start, 1], [start, 1], color=FAINT, linewidth=1.5)
             axes.set_xlim(start, 1)
             axes.set_ylim(start if min(y) >= start else 0, 1)
-        axes.plot(x, y, color=colour, linewidth=1.5, alpha=0.5)
-        axes.scatter(x, y, s=15 + 150 * sizes / sizes.max(), color=colour, clip_on=False, zorder=3)
+        axes.plot(x, y, color=BLUE, linewidth=1.5, alpha=0.5)
+        axes.scatter(x, y, s=15 + 150 * sizes / sizes.max(), color=BLUE, clip_on=False, zorder=3)
         across, up = _TITLES[self.kind]
         headline = ", ".join(f"{name} {number(self.metrics[name].value)}" for name in self.metrics)
-        axes.set_title(headline, loc="left", fontsize=10, color=ink)
-        axes.set_xlabel(across, fontsize=9, color=ink)
-        axes.set_ylabel(up, fontsize=9, color=ink)
-        axes.tick_params(labelsize=8, colors=ink)
-        axes.grid(color=faint, linewidth=0.5)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(faint)
+        tidy(axes, headline, across, up)
         with files.whole_file(path) as temporary:
             figure.savefig(temporary)
         return Path(path)
