@@ -13,13 +13,18 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.utils import get_device
 
+from textgym.data import SPLITS
 from textgym.errors import AgentError
+from textgym.generated import ENDLESS
 from textgym.tasks import Task
 from textgym.vector import TextGenVectorEnv
 
 from .models import ModelSpec, make_model, model_tokenizer
 from .policy import TransformerPolicy
 from .sb3 import Detached, make_vec_env
+
+SEARCHED = 2**15
+"""Prompts of an endless split among which `BestOfN` looks for the one that it is asked."""
 
 
 class RandomAgent:
@@ -140,7 +145,8 @@ class BestOfN:
         agent: What writes: whatever has SB3's ``predict``, or a model (see `ZeroShot`).
         env: A registered id or a `Task`.
         n: Completions a prompt.
-        **make_kwargs: Options of the environment; its prompts must be those that are asked.
+        **make_kwargs: Options of the environment; its prompts must be those that are asked. Of an endless split
+            it knows the first `SEARCHED`; `textgym.evaluate` asks them in order.
     """
 
     def __init__(self, agent: Any, env: str | Task, n: int = 8, **make_kwargs: Any) -> None:
@@ -153,10 +159,13 @@ class BestOfN:
         self.agent = agent if hasattr(agent, "predict") else ZeroShot(agent, task)
         self.tokenizer = getattr(self.agent, "tokenizer", None)
         self.n = n
-        self._tasks = {split: replace(task, split=split) for split, rows in task.rows.items() if len(rows)}
-        self._places = {
-            tuple(one.prompt_ids(i).tolist()): (split, i) for split, one in self._tasks.items() for i in range(len(one))
-        }
+        self._tasks = {split: replace(task, split=split) for split in reversed(SPLITS) if task.rows.get(split)}
+        self._places: dict[tuple[int, ...], tuple[str, int]] = {}  # of the prompts read so far
+        self._unread = (
+            (split, i)
+            for split, one in self._tasks.items()
+            for i in range(SEARCHED if len(one) >= ENDLESS else len(one))
+        )
 
     def predict(
         self,
@@ -190,14 +199,7 @@ class BestOfN:
 
     def _plan(self, prompts: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Returns the best episode of each prompt, its tokens int64 ``(length,)``."""
-        places = []
-        for prompt in prompts:
-            if tuple(prompt.tolist()) not in self._places:
-                raise AgentError(
-                    "BestOfN was asked a prompt that its task does not have, so it cannot score an answer. Give it the "
-                    f"environment that asks. Token ids: {prompt.tolist()}."
-                )
-            places.append(self._places[tuple(prompt.tolist())])
+        places = [self._place(tuple(prompt.tolist())) for prompt in prompts]
         best: list[np.ndarray] = [np.empty(0, np.int64)] * len(prompts)
         for split, task in self._tasks.items():
             rows = [i for i, place in enumerate(places) if place[0] == split]
@@ -205,6 +207,20 @@ class BestOfN:
                 for i, episode in zip(rows, self._best(task, [places[i][1] for i in rows]), strict=True):
                     best[i] = episode
         return best
+
+    def _place(self, prompt: tuple[int, ...]) -> tuple[str, int]:
+        """Returns split and number of the prompt with these ids, reading the task's prompts as far as needed."""
+        while prompt not in self._places:
+            place = next(self._unread, None)
+            if place is None:
+                raise AgentError(
+                    "BestOfN was asked a prompt that its task does not have, so it cannot score an answer. Give it the "
+                    f"environment that asks; of an endless split it knows the first {SEARCHED:,} prompts. "
+                    f"Token ids: {list(prompt)}."
+                )
+            split, i = place
+            self._places.setdefault(tuple(self._tasks[split].prompt_ids(i).tolist()), place)
+        return self._places[prompt]
 
     def _best(self, task: Task, indices: list[int]) -> list[np.ndarray]:
         envs = TextGenVectorEnv(task, len(indices) * self.n, autoreset_mode="SameStep")

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from textgym.registry import EnvEntry, register
 
-from . import numbers, sentiment, target
+from . import arithmetic, brackets, copy, dates, numbers, reverse, sentiment, sort, target
 
-ENTRIES: tuple[EnvEntry, ...] = (numbers.ENTRY, sentiment.ENTRY, target.ENTRY)
+ENTRIES: tuple[EnvEntry, ...] = (
+    arithmetic.ENTRY,
+    brackets.ENTRY,
+    copy.ENTRY,
+    dates.ENTRY,
+    numbers.ENTRY,
+    reverse.ENTRY,
+    sentiment.ENTRY,
+    sort.ENTRY,
+    target.ENTRY,
+)
 
 
 def register_all() -> None:

@@ -21,6 +21,9 @@ from textgym.tokenizers import Tokenizer
 OVERRIDES = ("split", "reward", "tokenizer", "max_prompt_tokens", "max_new_tokens", "gamma")
 """What may be changed of any task when its environment is made."""
 
+ENCODED = 2**14
+"""Prompts whose ids a task keeps; beyond them it starts anew, so that memory stays flat in an endless split."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -107,6 +110,8 @@ class Task:
     def prompt_ids(self, index: int) -> np.ndarray:
         """Returns BOS and the ids of prompt ``index``, int64 ``(P,)``; the array is shared: do not write to it."""
         if index not in self._encoded:
+            if len(self._encoded) >= ENCODED:
+                self._encoded.clear()
             self._encoded[index] = self.encode_prompt(self[index].prompt)
         return self._encoded[index]
 

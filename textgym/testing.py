@@ -22,11 +22,15 @@ from textgym.data import SPLITS
 from textgym.dynamics import FINISH_REASONS
 from textgym.env import TextGenEnv
 from textgym.errors import ContractError, OptionError, TextGymError, suggest
+from textgym.generated import sample
 from textgym.rewards import audit
 from textgym.rewards.examples import Examples
 
 RESET_INFO = {"prompt": str, "references": list, "prompt_index": int}
 FINAL_INFO = {"completion": str, "finish_reason": str, "reward_terms": dict, "discounted_return": float}
+
+SAMPLED_PROMPTS = 2_000
+"""Prompts of an endless split that are held against those of the other splits."""
 
 
 def check_textgen_env(id_or_env: str | gym.Env) -> None:
@@ -240,7 +244,8 @@ def _check_reset_options(env: Any) -> None:
 
 
 def _check_splits(env: TextGenEnv) -> None:
-    prompts = {split: {row.prompt for row in env.task.rows.get(split, ())} for split in SPLITS}
+    rows = {split: sample(env.task.rows.get(split, ()), SAMPLED_PROMPTS) for split in SPLITS}
+    prompts = {split: {row.prompt for row in found} for split, found in rows.items()}
     if len(set.union(*prompts.values())) == 1:
         return  # a task with a single prompt has nothing to hold out
     for a, b in (("train", "validation"), ("train", "test"), ("validation", "test")):

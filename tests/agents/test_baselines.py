@@ -9,7 +9,7 @@ import torch
 from gymnasium import spaces
 
 import textgym
-from textgym.agents import BestOfN, RandomAgent, ZeroShot, make_vec_env
+from textgym.agents import BestOfN, RandomAgent, ZeroShot, baselines, make_vec_env
 from textgym.errors import AgentError, ModelError
 
 TARGET, NUMBERS = "TextGen-Target-v0", "TextGen-Numbers-v0"
@@ -85,6 +85,21 @@ def test_best_of_n_gives_the_best_completion_token_by_token() -> None:
     agent = BestOfN(Counter(), NUMBERS, n=4, reward=longest)
     report = textgym.evaluate(agent, NUMBERS, episodes=6, num_envs=3, reward=longest)
     assert {episode.length for episode in report.episodes} == {10}
+
+
+def test_best_of_n_finds_the_prompts_of_a_generated_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads no further than it must: the training split has no end."""
+    env_id = "TextGen-Brackets-v0"
+    one = ZeroShot("scratch", env_id, seed=0)
+    agent = BestOfN(one, env_id, n=8, partial=True)
+    monkeypatch.setattr(baselines, "SEARCHED", 500)
+    for split in ("test", "validation", "train"):
+        best, mean = (textgym.evaluate(a, env_id, episodes=32, split=split, partial=True).mean for a in (agent, one))
+        assert best > mean + 0.05
+    vec = make_vec_env(env_id, 1)
+    vec.set_options({"prompt_index": 10**9})
+    with pytest.raises(AgentError, match="of an endless split it knows the first 500 prompts"):
+        agent.predict(vec.reset())
 
 
 def test_best_of_n_says_what_it_cannot_do() -> None:

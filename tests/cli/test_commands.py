@@ -57,6 +57,13 @@ def test_show_tells_all_about_an_environment():
         assert text in result.output
 
 
+def test_show_says_that_a_split_has_no_end():
+    result = run("show", "TextGen-Brackets-v0")
+    assert result.exit_code == 0
+    for text in ("endless train, 256 validation, 512 test", "7 of them allowed", "closed_share"):
+        assert text in result.output
+
+
 def test_show_names_the_parts_of_a_reward():
     result = run("show", "TextGen-Numbers-v0", "--reward", "0.5*length.clip(0, 9) + distinct_n(n=2)")
     assert result.exit_code == 0

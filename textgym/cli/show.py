@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -13,8 +13,9 @@ from rich.table import Table
 from textgym import dynamics, registry
 from textgym.cli.console import err, out
 from textgym.cli.options import EnvId, RewardOption, SeedOption, SplitOption, env_kwargs
-from textgym.data import SPLITS
+from textgym.data import SPLITS, Row
 from textgym.env import TextGenEnv
+from textgym.generated import ENDLESS
 from textgym.rewards import Compound, Reward
 from textgym.rewards.base import Constant
 
@@ -57,7 +58,7 @@ def _facts(env: TextGenEnv, entry: registry.EnvEntry) -> Table:
     table.add_row("completion", f"at most {task.max_new_tokens} tokens; EOS ends it")
     if task.stop:
         table.add_row("", "so do " + ", ".join(map(repr, task.stop)))
-    table.add_row("rows", ", ".join(f"{len(task.rows.get(split, ()))} {split}" for split in SPLITS))
+    table.add_row("rows", ", ".join(f"{_size(task.rows.get(split, ()))} {split}" for split in SPLITS))
     table.add_row("gamma", f"{task.gamma:g} per token")
     table.add_row("reward", _reward_line(task.reward))
     for part in leaves(task.reward):
@@ -70,6 +71,10 @@ def _facts(env: TextGenEnv, entry: registry.EnvEntry) -> Table:
     table.add_row("starts from", entry.model)
     table.add_row("tags", ", ".join(entry.tags))
     return table
+
+
+def _size(rows: Sequence[Row]) -> str:
+    return str(len(rows)) if len(rows) < ENDLESS else "endless"
 
 
 def leaves(reward: Reward) -> Iterator[Reward]:
