@@ -145,7 +145,8 @@ def _reference_perplexity(agent: Any, episodes: tuple[Episode, ...], task: Task,
     prompts, references = zip(*pairs, strict=True)
     lengths = np.array([len(reference) for reference in references])
     rate = statistics.bootstrap_ratio(-agent.log_likelihood(prompts, references), lengths, seed=seed)
-    return {"reference_perplexity": Metric(*(math.exp(value) for value in rate), "ratio")}
+    perplexity = statistics.Estimate(*(math.exp(value) for value in rate))
+    return {"reference_perplexity": Metric.of(perplexity, "ratio")}
 
 
 def _episode(
