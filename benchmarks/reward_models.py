@@ -30,6 +30,7 @@ from textgym.reward_models.quality import Quality, judge_labels
 
 MODELS = {
     "labels": ["--loss", "cross_entropy", "--epochs", "2"],
+    "labels, one pass": ["--loss", "cross_entropy", "--epochs", "1"],
     "preferences": ["--loss", "bradley_terry", "--epochs", "1"],
     "ratings": ["--loss", "mse", "--epochs", "1"],
 }
