@@ -26,11 +26,11 @@ class TextGenEnv(gym.Env):
     the budget is a rule of the task. ``info["finish_reason"]`` is ``"eos"``, ``"stop"`` or ``"length"``.
 
     **Reward**: 0 until the end and the score of the completion there; with a `textgym.rewards.Dense` reward,
-    ``γ Φ(s') − Φ(s)`` in every step.
+    ``γ Φ(s') − Φ(s)`` in every step, and with `textgym.rewards.PerToken` the score of the completion so far.
 
     **Info**: at reset ``prompt``, ``references`` and ``prompt_index`` (-1 for a prompt given by hand); at the end
-    ``completion``, ``finish_reason``, ``reward_terms`` (every named part of the score), ``discounted_return``, and
-    ``is_success`` where the task defines it.
+    ``completion``, ``finish_reason``, ``reward_terms`` (every named part of the score), ``discounted_return``,
+    ``is_success`` where the task defines it, and ``reward_notes`` (why a part scored as it did) where a reward tells.
 
     Args:
         task: A `Task`, or ``"module:function"`` that returns one.
