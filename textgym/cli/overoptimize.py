@@ -22,6 +22,7 @@ from textgym.errors import OptionError
 
 if TYPE_CHECKING:
     from textgym.evaluation import Report, Run
+    from textgym.evaluation.overoptimization import Overoptimization
     from textgym.tasks import Task
 
 NAME = "overoptimize"
@@ -119,10 +120,10 @@ def _task(env_id: str, proxy: str, gold: str) -> Task:
 
 def _run(run: Run, task: Task, asked: dict[str, Any], device: str) -> None:
     from textgym.evaluation.files import write_text
-    from textgym.evaluation.overoptimization import Overoptimization, best_of_n, learnt, powers
+    from textgym.evaluation.overoptimization import Overoptimization, Unit, best_of_n, learnt, powers
     from textgym.evaluation.training import train
 
-    agent = agents.resumed(run, device)
+    algorithm, agent = agents.algorithm(run.config.algorithm), agents.resumed(run, device)
     try:
         with watching(agent) as watch:
             train(run, agent, watch)
@@ -134,13 +135,11 @@ def _run(run: Run, task: Task, asked: dict[str, Any], device: str) -> None:
         start = agents.new(run.config, device)
         sampled = _report(run, start, task, "best_of_n", asked["best_of"] * len(task), progress, bar)
         scores = _scores(sampled, len(task))
-        units = {name: _unit(values) for name, values in scores.items()}
+        units = {name: Unit.of(values) for name, values in scores.items()}
         standard = {name: units[name].standardised(values) for name, values in scores.items()}
         points = best_of_n(standard["proxy"], standard["gold"], powers(asked["best_of"]), run.config.seed)
         for step, checkpoint in {0: None, **run.checkpoints()}.items():
-            current = (
-                start if checkpoint is None else agents.algorithm(run.config.algorithm).load(checkpoint, device=device)
-            )
+            current = algorithm.load(checkpoint, device=device) if checkpoint else start
             report = _report(run, current, task, f"step_{step:08d}", run.config.episodes, progress, bar)
             points.append(learnt(report, run.config.algorithm, step, units, run.config.seed))
     result = Overoptimization(
@@ -184,13 +183,7 @@ def _scores(report: Report, prompts: int) -> dict[str, np.ndarray]:
     }
 
 
-def _unit(values: np.ndarray) -> Any:
-    from textgym.evaluation.overoptimization import Unit
-
-    return Unit.of(values)
-
-
-def _print(result: Any) -> None:
+def _print(result: Overoptimization) -> None:
     from textgym.evaluation.report import number
 
     table = Table("method", "n or tokens", "KL", "proxy", "gold", box=None, pad_edge=False, header_style="bold")

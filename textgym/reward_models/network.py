@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from textgym import assets
 from textgym.errors import ModelError, OptionError
 from textgym.rewards import models
 from textgym.rewards.reward_model import CONFIG_KEY, padding
@@ -50,7 +49,7 @@ def build(
         )
     finally:
         logging.set_verbosity(verbosity)
-    tokenizer = models.load(AutoTokenizer, assets.resolve(backbone), truncation_side="left")
+    tokenizer = models.load(AutoTokenizer, backbone, truncation_side="left")
     if per_token and _sees_the_future(model):
         raise ModelError(
             f"{backbone!r} reads a text in both directions, so that its score of a token would depend on what comes "

@@ -93,7 +93,7 @@ def train(
     network.freeze_bottom(model, recipe.freeze_layers)
     if recipe.lora_rank:
         model = network.with_lora(model, recipe.lora_rank, recipe.per_token)
-    trainer = _trainer(model, tokenizer, goal, recipe, work, feedback, progress)
+    trainer = _trainer(model, tokenizer, goal, recipe, work, progress)
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)) if resume else None)
     model = network.without_lora(trainer.model).float().eval()
     quality = judging.judge(model, tokenizer, feedback, "test") if feedback.splits.get("test") else None
@@ -151,9 +151,8 @@ def _claim(out: Path, work: Path, settings: Mapping[str, Any], resume: bool) -> 
     if not file.is_file():
         raise RunError(f"There is no training of {str(out)!r} to resume: {str(file)!r} does not exist.")
     before = json.loads(file.read_text(encoding="utf-8"))
-    changed = [name for name in settings["recipe"] if settings["recipe"][name] != before["recipe"].get(name)] + [
-        "feedback"
-    ] * (settings["feedback"] != before["feedback"])
+    asked, given = ({**both["recipe"], "feedback": both["feedback"]} for both in (settings, before))
+    changed = [name for name in asked if asked[name] != given.get(name)]
     if changed:
         raise RunError(
             f"The training of {str(out)!r} was started with another {', '.join(changed)}. Give what it was started "
@@ -167,7 +166,6 @@ def _trainer(
     goal: Objective,
     recipe: Recipe,
     work: Path,
-    feedback: Feedback,
     progress: Progress | None,
 ) -> RewardTrainer:
     items = encode(goal.rows["train"], goal.targets["train"].tolist(), tokenizer, recipe.max_tokens, recipe.per_token)
