@@ -44,12 +44,14 @@ class Episodes(NamedTuple):
         completions: Sequence[Sequence[int]],
         action_mask: np.ndarray | None,
         vocab_size: int,
+        completion_masks: Sequence[Sequence[int]] | None = None,
     ) -> Episodes:
         """Returns episodes of given tokens, with nothing known of rewards, log-probs and values.
 
         Args:
             prompts: Token ids of each prompt, at least one.
             completions: Token ids of each completion, at least one.
+            completion_masks: 1 for each token of a completion that the policy chose, else 0; None where it chose all.
             action_mask: True for the tokens that could be chosen, bool ``(V,)``, or None for all.
             vocab_size: V.
         """
@@ -60,6 +62,8 @@ class Episodes(NamedTuple):
             row[: len(prompt) + len(completion)] = [*prompt, *completion]
         cells = np.arange(input_ids.shape[1])
         chosen = (cells >= starts[:, None]) & (cells < lengths[:, None])
+        for row, start, length, mask in zip(chosen, starts, lengths, completion_masks or (), strict=False):
+            row[start:length] = mask
         nothing = np.zeros(input_ids.shape, np.float32)
         masks = None if action_mask is None else np.tile(np.packbits(action_mask), (int(chosen.sum()), 1))
         return cls(input_ids, lengths, chosen, nothing, nothing, nothing, masks, vocab_size)

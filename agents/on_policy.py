@@ -280,6 +280,7 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
             [episode.completion_ids for episode in episodes],
             mask,
             policy.vocab_size,
+            [episode.completion_mask for episode in episodes],
         )
         (divergence,) = written.score(
             lambda batch: policy.episode_law(batch).kl(reference.episode_law(batch))[None], self.device

@@ -13,6 +13,7 @@ from gymnasium import spaces
 from textgym.data import Row
 from textgym.errors import OptionError, TaskError
 from textgym.rewards import Stepwise
+from textgym.simulators import Simulator
 from textgym.tasks import Task
 
 FINISH_REASONS = ("", "eos", "stop", "length")
@@ -37,7 +38,7 @@ class Step(NamedTuple):
 
 def observation_space(task: Task) -> spaces.Dict:
     """Returns the space of one observation: right-padded ids, their mask, and the length of the prompt."""
-    length = task.max_prompt_tokens + task.max_new_tokens
+    length = task.max_tokens
     return spaces.Dict(
         input_ids=spaces.Box(0, task.tokenizer.vocab_size - 1, (length,), np.int64),
         attention_mask=spaces.Box(0, 1, (length,), np.int8),
@@ -68,19 +69,26 @@ class Episodes:
 
     Attributes:
         ids: Tokens, right-padded, int64 ``(N, L)``.
-        lengths: Tokens written, prompt included, int64 ``(N,)``.
+        lengths: Tokens so far, prompt and replies included, int64 ``(N,)``.
         prompt_lengths: Tokens of the prompt, int64 ``(N,)``.
+        written: Tokens that the agent chose, int64 ``(N,)``.
         live: True where an episode has begun and not ended, bool ``(N,)``.
+        turns: The turns that the agent has finished, each cut before its stop string.
     """
 
     def __init__(self, task: Task, size: int) -> None:
         self.task = task
-        length = task.max_prompt_tokens + task.max_new_tokens
+        length = task.max_tokens
         self.ids = np.full((size, length), task.tokenizer.pad_id, np.int64)
         self.lengths = np.zeros(size, np.int64)
         self.prompt_lengths = np.zeros(size, np.int64)
+        self.written = np.zeros(size, np.int64)
         self.live = np.zeros(size, bool)
         self.rows: list[Row] = [Row("")] * size
+        self.turns: list[list[str]] = [[] for _ in range(size)]
+        self._said = [""] * size  # the turns that are over and their replies, as one text
+        self._turn_starts = np.zeros(size, np.int64)  # first cell of the turn under way
+        self._replied: list[list[slice]] = [[] for _ in range(size)]  # cells that the simulator wrote
         self._returns = np.zeros(size)
         self._stepwise = task.reward if isinstance(task.reward, Stepwise) else None
         self._so_far = np.full(size, np.nan)  # a stepwise reward's score of each live completion; NaN until needed
@@ -110,7 +118,9 @@ class Episodes:
             row, ids = task[index], task.prompt_ids(index)
         self.ids[i, : len(ids)] = ids
         self.ids[i, len(ids) :] = task.tokenizer.pad_id
-        self.lengths[i] = self.prompt_lengths[i] = len(ids)
+        self.lengths[i] = self.prompt_lengths[i] = self._turn_starts[i] = len(ids)
+        self.written[i] = 0
+        self.turns[i], self._said[i], self._replied[i] = [], "", []
         self.rows[i] = row
         self.live[i] = True
         self._returns[i] = 0.0
@@ -146,8 +156,12 @@ class Episodes:
             self._score_openings(rows)
         self.ids[rows, self.lengths[rows]] = actions
         self.lengths[rows] += 1
-        written = self.lengths[rows] - self.prompt_lengths[rows]
+        self.written[rows] += 1
+        written = self.written[rows]
         codes = finish_codes(actions, written, self._stopped(rows, actions), self.task)
+        if self.task.simulator is not None:
+            for k in np.flatnonzero(codes):
+                codes[k] = self._end_turn(int(rows[k]), int(codes[k]), self.task.simulator)
         over = codes != LIVE
         final = rows[over]
         infos: list[dict[str, Any]] = []
@@ -162,6 +176,9 @@ class Episodes:
                 {"completion": text, "finish_reason": why, "reward_terms": {name: terms[name][k] for name in terms}}
                 for k, (text, why) in enumerate(zip(completions, reasons, strict=True))
             ]
+            if self.task.simulator is not None:
+                for i, info in zip(final, infos, strict=True):
+                    info["turns"], info["completion_mask"] = list(self.turns[i]), self._completion_mask(i)
             if scores.notes:
                 for k, info in enumerate(infos):
                     info["reward_notes"] = {name: notes[k] for name, notes in scores.notes.items()}
@@ -178,32 +195,81 @@ class Episodes:
         return Step(rewards, ended, infos)
 
     def completion(self, i: int) -> str:
-        """Returns the text written so far in row ``i``, cut before a stop string."""
-        text = self.task.tokenizer.decode(self._written(i))
+        """Returns the text after the prompt in row ``i``: the agent's turns, each cut before a stop string, and replies."""
+        return self._said[i] + self._turn(i)
+
+    def render(self, i: int) -> str:
+        """Returns prompt, completion and what is left of the budget, for a person to read."""
+        left = self.task.max_new_tokens - int(self.written[i])
+        state = f"{left} tokens left" if self.live[i] else "over"
+        return f"{self.rows[i].prompt}|{self.completion(i)}\n[{self.task.name}, {state}]"
+
+    def _turn(self, i: int) -> str:
+        """Returns the text of the turn under way; it is empty after the last turn of an episode."""
+        text = self._raw_turn(i)
         for stop in self.task.stop:
             text = text.partition(stop)[0]
         return text
 
-    def render(self, i: int) -> str:
-        """Returns prompt, completion and what is left of the budget, for a person to read."""
-        left = self.task.max_new_tokens - int(self.lengths[i] - self.prompt_lengths[i])
-        state = f"{left} tokens left" if self.live[i] else "over"
-        return f"{self.rows[i].prompt}|{self.completion(i)}\n[{self.task.name}, {state}]"
+    def _raw_turn(self, i: int) -> str:
+        return self.task.tokenizer.decode(self.ids[i, self._turn_starts[i] : self.lengths[i]].tolist())
 
-    def _written(self, i: int) -> list[int]:
+    def _end_turn(self, i: int, code: int, simulator: Simulator) -> int:
+        """Closes the turn under way and writes the reply; returns why the episode is over, or `LIVE`."""
+        task = self.task
+        turn = self._turn(i)
+        stop = self._raw_turn(i)[len(turn) :]
+        self.turns[i].append(turn)
+        self._said[i] += turn
+        self._turn_starts[i] = self.lengths[i]
+        if code == LENGTH:
+            return LENGTH
+        reply = simulator.reply(self.rows[i], tuple(self.turns[i]))
+        if reply is None:
+            return code
+        if self.written[i] >= task.max_new_tokens:
+            return LENGTH  # the customer goes on, and the agent has no token left to answer with
+        ids = task.tokenizer.encode(reply.removeprefix(stop))  # a line break that ended the turn also opens the reply
+        end = int(self.lengths[i]) + len(ids)
+        if not ids or end + task.max_new_tokens - self.written[i] > self.ids.shape[1]:
+            raise TaskError(
+                f"The replies of {task.name!r} take 1 to {task.max_reply_tokens} tokens an episode in the vocabulary "
+                f"{task.tokenizer.name!r}, and this one of {len(ids)} does not fit: {reply[:60]!r}. Make the environment "
+                "with a larger max_reply_tokens."
+            )
+        self.ids[i, self.lengths[i] : end] = ids
+        self._replied[i].append(slice(int(self.lengths[i] - self.prompt_lengths[i]), end - int(self.prompt_lengths[i])))
+        self._said[i] += reply
+        self.lengths[i] = self._turn_starts[i] = end
+        return LIVE
+
+    def _completion_mask(self, i: int) -> list[int]:
+        """Returns 1 for each token after the prompt that the agent chose, and 0 for each that the simulator wrote."""
+        mask = np.ones(self.lengths[i] - self.prompt_lengths[i], np.int64)
+        for cells in self._replied[i]:
+            mask[cells] = 0
+        return mask.tolist()
+
+    def _after_prompt(self, i: int) -> list[int]:
         return self.ids[i, self.prompt_lengths[i] : self.lengths[i]].tolist()
 
     def _stopped(self, rows: np.ndarray, actions: np.ndarray) -> np.ndarray:
         stopped = np.zeros(len(rows), bool)
         if self._may_stop is not None:
             for k in np.flatnonzero(self._may_stop[actions]):
-                text = self.task.tokenizer.decode(self._written(rows[k]))
+                text = self._raw_turn(rows[k])
                 stopped[k] = any(stop in text for stop in self.task.stop)
         return stopped
 
     def _score(self, rows: np.ndarray, completions: list[str], reasons: list[str]) -> Any:
         records = [self.rows[i] for i in rows]
         names = dict.fromkeys(name for record in records for name in record.columns)
+        conversation: dict[str, list[Any]] = {}
+        if self.task.simulator is not None:
+            conversation = {
+                "turns": [[*self.turns[i], turn] if (turn := self._turn(i)) else list(self.turns[i]) for i in rows],
+                "completion_mask": [self._completion_mask(i) for i in rows],
+            }
         return self.task.reward.score(
             [record.prompt for record in records],
             completions,
@@ -211,9 +277,10 @@ class Episodes:
             **{name: [record.columns.get(name) for record in records] for name in names},
             references=[list(record.references) for record in records],
             prompt_ids=[self.ids[i, : self.prompt_lengths[i]].tolist() for i in rows],
-            completion_ids=[self._written(i) for i in rows],
+            completion_ids=[self._after_prompt(i) for i in rows],
             finish_reason=reasons,
             tokenizer=self.task.tokenizer,
+            **conversation,
         )
 
     def _score_openings(self, rows: np.ndarray) -> None:

@@ -28,15 +28,21 @@ class TextGenEnv(gym.Env):
     **Reward**: 0 until the end and the score of the completion there; with a `textgym.rewards.Dense` reward,
     ``γ Φ(s') − Φ(s)`` in every step, and with `textgym.rewards.PerToken` the score of the completion so far.
 
+    **Conversations**: where the task has a `textgym.simulators.Simulator`, EOS and stop strings end the agent's turn.
+    The environment then writes a reply, so that the observation grows by more than one cell, and goes on until the
+    simulator has nothing to say or the agent's budget is used up.
+
     **Info**: at reset ``prompt``, ``references`` and ``prompt_index`` (-1 for a prompt given by hand); at the end
     ``completion``, ``finish_reason``, ``reward_terms`` (every named part of the score), ``discounted_return``,
-    ``is_success`` where the task defines it, and ``reward_notes`` (why a part scored as it did) where a reward tells.
+    ``is_success`` where the task defines it, ``reward_notes`` (why a part scored as it did) where a reward tells, and
+    in conversations ``turns`` (the agent's) and ``completion_mask`` (for each token after the prompt, 1 where the agent
+    chose it and 0 where the environment wrote it).
 
     Args:
         task: A `Task`, or ``"module:function"`` that returns one.
         render_mode: ``"ansi"`` returns a text from `render`, ``"human"`` prints it after each reset and step.
         **kwargs: The options of the task's function, and any of `textgym.tasks.OVERRIDES`: ``split``, ``reward``,
-            ``tokenizer``, ``max_prompt_tokens``, ``max_new_tokens``, ``gamma``.
+            ``tokenizer``, ``gamma``, budgets.
 
     Raises:
         TextGymError: If an option is unknown or out of range; nothing is swallowed.
@@ -55,6 +61,16 @@ class TextGenEnv(gym.Env):
     def gamma(self) -> float:
         """Discount per token; agents take it from here."""
         return self.task.gamma
+
+    @property
+    def turns(self) -> list[str]:
+        """The turns that the agent has finished in this episode."""
+        return list(self._episodes.turns[0])
+
+    @property
+    def text(self) -> str:
+        """The prompt and all that was written after it."""
+        return self._episodes.rows[0].prompt + self._episodes.completion(0)
 
     @property
     def masks_actions(self) -> bool:

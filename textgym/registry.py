@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +26,9 @@ class EnvEntry:
             with random weights.
         tags: Capabilities, for suites and tables.
         kwargs: Fixed options of the function, JSON only.
+        versions: What changed with each version, by ``"vN"``.
+        scores: What agents that do not learn reach on the test split, by their name: ``reward`` (the mean), ``low`` and
+            ``high`` (its 95% interval).
     """
 
     id: str
@@ -32,6 +37,8 @@ class EnvEntry:
     model: str = "tiny"
     tags: tuple[str, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=lambda: {"v0": "The first version."})
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def register(entry: EnvEntry) -> None:
@@ -70,6 +77,12 @@ def entry(env_id: str) -> EnvEntry:
             f"There is no textgym environment {env_id!r}.{suggest(name, _ENTRIES)} `textgym envs` lists them."
         )
     return _ENTRIES[name]
+
+
+def task_function(entry: EnvEntry) -> Callable[..., Any]:
+    """Returns the function that makes the task of an entry."""
+    module, _, name = entry.task.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def suites() -> dict[str, tuple[str, ...]]:

@@ -16,10 +16,23 @@ from textgym import data, rewards, tokenizers
 from textgym.data import Row
 from textgym.errors import OptionError, TaskError, suggest
 from textgym.rewards import Reward
+from textgym.simulators import Simulator
 from textgym.tokenizers import Tokenizer
 
-OVERRIDES = ("split", "reward", "tokenizer", "max_prompt_tokens", "max_new_tokens", "gamma")
+OVERRIDES = (
+    "split",
+    "reward",
+    "tokenizer",
+    "max_prompt_tokens",
+    "max_new_tokens",
+    "max_reply_tokens",
+    "gamma",
+    "truncation_side",
+)
 """What may be changed of any task when its environment is made."""
+
+ReferencePolicy = Callable[[Row, tuple[str, ...]], str]
+"""What to answer to a row, after the agent's turns so far; see `Task.reference_policy`."""
 
 ENCODED = 2**14
 """Prompts whose ids a task keeps; beyond them it starts anew, so that memory stays flat in an endless split."""
@@ -43,6 +56,12 @@ class Task:
         allowed_tokens: Ids that `action_masks` allows, or None for all.
         metrics: Further scores that reports show, by name; they are never part of the reward.
         success_threshold: An episode counts as a success from this reward on; None where success is not defined.
+        truncation_side: Side on which a prompt that is too long loses tokens, ``"left"`` or ``"right"``; None makes it
+            an error.
+        simulator: What writes between the agent's turns; None where an episode is one turn.
+        max_reply_tokens: Longest that all replies of an episode are together, in tokens; None takes the simulator's own.
+        reference_policy: What a perfect agent writes, of a row and of its turns so far; None where the first reference
+            says it, or where nobody knows.
 
     Raises:
         TaskError: If a budget, gamma or the split cannot work.
@@ -60,6 +79,10 @@ class Task:
     allowed_tokens: tuple[int, ...] | None = None
     metrics: Mapping[str, Reward] = field(default_factory=dict)
     success_threshold: float | None = None
+    truncation_side: str | None = None
+    simulator: Simulator | None = None
+    max_reply_tokens: int | None = None
+    reference_policy: ReferencePolicy | None = None
     _encoded: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -78,7 +101,15 @@ class Task:
         set_("metrics", MappingProxyType(dict(self.metrics)))
         set_("stop", (self.stop,) if isinstance(self.stop, str) else tuple(self.stop))
         data.check_split(self.split)
-        for budget in ("max_prompt_tokens", "max_new_tokens"):
+        budgets = ["max_prompt_tokens", "max_new_tokens"]
+        if self.simulator is None and self.max_reply_tokens is not None:
+            raise TaskError(
+                f"{self.name!r} has no simulator, so nobody replies. Leave max_reply_tokens={self.max_reply_tokens!r} out."
+            )
+        if self.simulator is not None:
+            set_("max_reply_tokens", self.max_reply_tokens or self.simulator.max_reply_tokens)
+            budgets.append("max_reply_tokens")
+        for budget in budgets:
             value = getattr(self, budget)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
                 raise TaskError(f"{budget} must be a whole number of tokens, at least 1. Actual value: {value!r}.")
@@ -90,6 +121,8 @@ class Task:
                 f"Dense(gamma={self.reward.gamma}) meets an environment with gamma={self.gamma}: the return would be "
                 "discounted twice. Leave the gamma of Dense out; it takes the environment's."
             )
+        if self.truncation_side not in (None, "left", "right"):
+            raise TaskError(f"truncation_side is 'left', 'right' or None. Actual value: {self.truncation_side!r}.")
         if "" in self.stop:
             raise TaskError("A stop string must not be empty.")
         if not len(self):
@@ -124,13 +157,44 @@ class Task:
         if not isinstance(prompt, str):
             raise TaskError(f"A prompt is a text. Actual value: {prompt!r} ({type(prompt).__name__}).")
         bos = () if self.tokenizer.bos_id is None else (self.tokenizer.bos_id,)
-        ids = np.array([*bos, *self.tokenizer.encode(prompt)], dtype=np.int64)
+        text = self.tokenizer.encode(prompt)
+        room = self.max_prompt_tokens - len(bos)
+        if self.truncation_side is not None and len(text) > room > 0:
+            text = text[-room:] if self.truncation_side == "left" else text[:room]
+        ids = np.array([*bos, *text], dtype=np.int64)
         if not 1 <= len(ids) <= self.max_prompt_tokens:
             raise TaskError(
                 f"The prompt {prompt[:60]!r} has {len(ids)} tokens, BOS included; {self.name!r} takes 1 to "
-                f"{self.max_prompt_tokens}. Shorten it, or make the environment with max_prompt_tokens={len(ids)}."
+                f"{self.max_prompt_tokens}. Shorten it, or make the environment with max_prompt_tokens={len(ids)} or "
+                "truncation_side='left' (or 'right')."
             )
         return ids
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest episode, in tokens: prompt, completion, and the replies of a simulator."""
+        return self.max_prompt_tokens + self.max_new_tokens + (self.max_reply_tokens or 0)
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether `answer` knows what to write."""
+        return self.reference_policy is not None or bool(self[0].references)
+
+    def answer(self, row: Row, turns: tuple[str, ...] = ()) -> str:
+        """Returns what a perfect agent writes next.
+
+        Args:
+            row: A row of this task.
+            turns: The agent's turns so far.
+
+        Raises:
+            TaskError: If nobody knows.
+        """
+        if self.reference_policy is not None:
+            return self.reference_policy(row, turns)
+        if not row.references:
+            raise TaskError(f"{self.name!r} has no reference for the prompt {row.prompt[:60]!r}, and no reference_policy.")
+        return row.references[0]
 
     def __deepcopy__(self, memo: Any) -> Task:
         return self  # frozen; Gymnasium deep-copies the kwargs of a spec

@@ -68,6 +68,14 @@ class TextGenVectorEnv(VectorEnv):
         """Discount per token; agents take it from here."""
         return self.task.gamma
 
+    def turns(self, i: int) -> list[str]:
+        """Returns the turns that the agent has finished in the episode of row ``i``."""
+        return list(self._episodes.turns[i])
+
+    def text(self, i: int) -> str:
+        """Returns the prompt of row ``i`` and all that was written after it."""
+        return self._episodes.rows[i].prompt + self._episodes.completion(i)
+
     @property
     def masks_actions(self) -> bool:
         """Whether `action_masks` ever forbids a token."""

@@ -48,7 +48,7 @@ def test_mean_and_interval_are_those_of_the_reward(report):
         (lambda text: text[: len(text) // 2], "no whole report"),
         (lambda text: "[]", "schema 'textgym.report'"),
         (lambda text: '{"schema": "textgym.run"}', "'textgym.run'"),
-        (lambda text: text.replace('"schema_version": 1', '"schema_version": 99'), "99"),
+        (lambda text: text.replace('"schema_version": 2', '"schema_version": 99'), "99"),
         (lambda text: text.replace('"seed": 0, ', ""), "seed"),
         (lambda text: text.replace('"low":', '"bottom":'), "bottom"),
     ],

@@ -41,8 +41,9 @@ def evaluate(
     gives the same report; another ``num_envs`` deals the agent's random numbers out in another order.
 
     Args:
-        agent: Whatever has Stable-Baselines3's ``predict``, or a function from prompt to completion. One that has a
-            ``tokenizer`` is played in that vocabulary.
+        agent: Whatever has Stable-Baselines3's ``predict``; a function from prompt to completion, which in a
+            conversation is given the whole text so far and writes a turn; or an `Oracle`. One that has a ``tokenizer``
+            is played in that vocabulary.
         env_id: A registered id, or a `Task`.
         episodes: Number of episodes.
         seed: Of the agent's sampling, where it has any, and of the intervals.
@@ -104,10 +105,11 @@ def _play(
     obs, _ = envs.reset(seed=seed, options={"prompt_index": index % size})
     while True:
         for row in np.flatnonzero(starts & (index < episodes)).tolist():
-            actor.begin(row, envs.task[index[row] % size].prompt)
+            actor.begin(row, envs.task[index[row] % size])
         obs, rewards, ended, _, infos = envs.step(actor.act(obs, starts))
         totals += rewards
         for row in np.flatnonzero(ended & (index < episodes)).tolist():
+            actor.end(row)
             played[int(index[row])] = _episode(int(index[row]), totals[row], row, obs, infos, envs.task)
         if progress is not None:
             progress(len(played), episodes)
@@ -155,6 +157,7 @@ def _episode(
     prompt_index = index % len(task)
     prompt_length, length = int(obs["prompt_length"][row, 0]), int(obs["attention_mask"][row].sum())
     ids = obs["input_ids"][row, :length].tolist()
+    mask = infos["completion_mask"][row] if "completion_mask" in infos else [1] * (length - prompt_length)
     return Episode(
         index=index,
         prompt_index=prompt_index,
@@ -163,12 +166,14 @@ def _episode(
         completion=str(infos["completion"][row]),
         prompt_ids=tuple(ids[:prompt_length]),
         completion_ids=tuple(ids[prompt_length:]),
+        completion_mask=tuple(mask),
+        turns=tuple(infos["turns"][row]) if "turns" in infos else (),
         reward=float(reward),
         discounted_return=float(infos["discounted_return"][row]),
         reward_terms={
             name: float(values[row]) for name, values in infos["reward_terms"].items() if not name.startswith("_")
         },
         finish_reason=str(infos["finish_reason"][row]),
-        length=length - prompt_length,
+        length=sum(mask),
         success=bool(infos["is_success"][row]) if "is_success" in infos else None,
     )

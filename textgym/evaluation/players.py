@@ -7,10 +7,12 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
+from textgym.data import Row
 from textgym.errors import AgentError
 from textgym.vector import TextGenVectorEnv
 
@@ -20,11 +22,14 @@ Observations = dict[str, np.ndarray]
 class Player(Protocol):
     """Chooses the next token of N episodes side by side."""
 
-    def begin(self, row: int, prompt: str) -> None:
-        """Is told that ``row`` starts a new episode."""
+    def begin(self, row: int, item: Row) -> None:
+        """Is told that ``row`` starts a new episode, and what is asked."""
 
     def act(self, obs: Observations, starts: np.ndarray) -> np.ndarray:
         """Returns the next tokens, int64 ``(N,)``; ``starts`` is True for rows at their first token, bool ``(N,)``."""
+
+    def end(self, row: int) -> None:
+        """Is told that the episode in ``row`` is over."""
 
     def seeded(self, seed: int) -> AbstractContextManager[Any]:
         """Returns a context in which sampling follows ``seed`` and after which nothing else has moved."""
@@ -41,8 +46,11 @@ class AgentPlayer:
         takes_masks = "action_masks" in parameters  # the name that sb3-contrib gave it
         self.masks = {"action_masks": envs.action_masks()} if takes_masks and envs.masks_actions else {}
 
-    def begin(self, row: int, prompt: str) -> None:
+    def begin(self, row: int, item: Row) -> None:
         """Does nothing: ``predict`` is told by ``episode_start``."""
+
+    def end(self, row: int) -> None:
+        """Does nothing."""
 
     def act(self, obs: Observations, starts: np.ndarray) -> np.ndarray:
         """Asks the agent."""
@@ -57,50 +65,79 @@ class AgentPlayer:
         return own(seed) if own is not None else _torch_seeded(seed)
 
 
-class FunctionPlayer:
-    """Replays the completions of a function token by token, so that they pass through the same ``step``."""
+class Oracle:
+    """An agent that answers as well as its task knows to: by the reference policy, or the first reference.
 
-    def __init__(self, function: Callable[[str], str], envs: TextGenVectorEnv) -> None:
-        self.function = function
-        self.tokenizer = envs.task.tokenizer
+    `textgym.evaluate` and the bench play it, as the mark that scores are normalised by. It sees what no agent may see,
+    so it has no ``predict``.
+    """
+
+
+Write = Callable[[Row, tuple[str, ...], str], str]
+"""Returns the next turn, of the row that is asked, the agent's turns so far and the whole text so far."""
+
+
+class ScriptPlayer:
+    """Replays texts, decided a turn at a time, token by token, so that they pass through the same ``step``."""
+
+    def __init__(self, write: Write, envs: TextGenVectorEnv) -> None:
+        self.write = write
+        self.envs = envs
         self.scripts: list[deque[int]] = [deque() for _ in range(envs.num_envs)]
+        self.items: dict[int, Row] = {}  # of the rows that play; the others idle
 
-    def begin(self, row: int, prompt: str) -> None:
-        """Asks the function for its whole completion."""
-        completion = self.function(prompt)
-        if not isinstance(completion, str):
-            name = getattr(self.function, "__name__", repr(self.function))
-            raise AgentError(
-                f"{name} must return the completion as a text. Actual value for the prompt {prompt!r}: "
-                f"{completion!r} ({type(completion).__name__})."
-            )
-        self.scripts[row] = deque([*self.tokenizer.encode(completion), self.tokenizer.eos_id])
+    def begin(self, row: int, item: Row) -> None:
+        """Takes note of the row that is asked; its script is written when it is to act."""
+        self.items[row] = item
+        self.scripts[row].clear()
 
     def act(self, obs: Observations, starts: np.ndarray) -> np.ndarray:
         """Returns the next token of each script; a row that was given none, idle at the end, pads."""
-        pad = self.tokenizer.pad_id
-        return np.array([script.popleft() if script else pad for script in self.scripts], np.int64)
+        tokenizer = self.envs.task.tokenizer
+        for row, item in self.items.items():
+            if not self.scripts[row]:
+                turn = self.write(item, tuple(self.envs.turns(row)), self.envs.text(row))
+                self.scripts[row].extend([*tokenizer.encode(turn), tokenizer.eos_id])
+        return np.array([script.popleft() if script else tokenizer.pad_id for script in self.scripts], np.int64)
+
+    def end(self, row: int) -> None:
+        """Drops what is left of the script of an episode that is over."""
+        self.items.pop(row, None)
+        self.scripts[row].clear()
 
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
-        """Does nothing: a function's randomness, if any, is its own."""
+        """Does nothing: the randomness of a script, if any, is its own."""
         yield
 
 
 def player(agent: Any, envs: TextGenVectorEnv, deterministic: bool) -> Player:
-    """Returns the player of an agent.
+    """Returns the player of an agent; a function is given the whole text so far and writes a turn.
 
     Raises:
         AgentError: If it has no ``predict`` and is no function.
     """
     if hasattr(agent, "predict"):
         return AgentPlayer(agent, envs, deterministic)
+    if isinstance(agent, Oracle):
+        return ScriptPlayer(lambda item, turns, text: envs.task.answer(item, turns), envs)
     if callable(agent) and not isinstance(agent, type):
-        return FunctionPlayer(agent, envs)
+        return ScriptPlayer(partial(_written_by, agent), envs)
     raise AgentError(
         "An agent has Stable-Baselines3's predict(obs, state, episode_start, deterministic), or is a function from "
         f"prompt to completion. Actual value: {agent!r} ({type(agent).__name__}). `textgym.evaluate` also takes names."
     )
+
+
+def _written_by(function: Callable[[str], str], item: Row, turns: tuple[str, ...], text: str) -> str:
+    completion = function(text)
+    if not isinstance(completion, str):
+        name = getattr(function, "__name__", repr(function))
+        raise AgentError(
+            f"{name} must return the completion as a text. Actual value for the prompt {text!r}: "
+            f"{completion!r} ({type(completion).__name__})."
+        )
+    return completion
 
 
 @contextmanager

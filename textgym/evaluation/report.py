@@ -13,7 +13,7 @@ from textgym.evaluation import files
 from textgym.evaluation.statistics import Estimate
 
 SCHEMA = "textgym.report"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,17 @@ class Episode:
         prompt_index: Number of the prompt in its split.
         prompt: The prompt's text.
         references: Texts that would answer it.
-        completion: The text that the agent wrote.
+        completion: The text after the prompt: what the agent wrote, and in a conversation the replies.
         prompt_ids: Ids of the prompt, BOS included.
-        completion_ids: Ids that the agent chose, in order, EOS included where it was chosen.
+        completion_ids: Ids after the prompt, EOS included where it was chosen.
+        completion_mask: For each of them, 1 where the agent chose it, 0 where the environment replied.
         reward: Sum of the rewards of the steps, undiscounted.
         discounted_return: Σ_t γ^t r_t, with the environment's γ.
         reward_terms: The parts of the reward, before weighting, by name.
         finish_reason: ``"eos"``, ``"stop"`` or ``"length"``.
         length: Number of tokens that the agent chose.
         success: Whether it counts as a success, or None where the task does not say.
+        turns: The agent's turns of a conversation; empty elsewhere.
         metrics: The task's further scores of this completion, by name.
     """
 
@@ -75,12 +77,14 @@ class Episode:
     completion: str
     prompt_ids: tuple[int, ...]
     completion_ids: tuple[int, ...]
+    completion_mask: tuple[int, ...]
     reward: float
     discounted_return: float
     reward_terms: Mapping[str, float]
     finish_reason: str
     length: int
     success: bool | None
+    turns: tuple[str, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -197,7 +201,8 @@ class Report:
 
 
 def _episode(content: dict[str, Any]) -> Episode:
-    lists = {name: tuple(content[name]) for name in ("references", "prompt_ids", "completion_ids")}
+    names = ("references", "prompt_ids", "completion_ids", "completion_mask", "turns")
+    lists = {name: tuple(content[name]) for name in names}
     return Episode(**{**content, **lists})
 
 

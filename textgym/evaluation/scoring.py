@@ -78,10 +78,15 @@ def _columns(episodes: Sequence[Episode], task: Task) -> dict[str, Any]:
     """Returns the columns that the environment gives to its reward, for these episodes."""
     records = [task[episode.prompt_index].columns for episode in episodes]
     names = dict.fromkeys(name for record in records for name in record)
+    conversation = {
+        "turns": [list(episode.turns) for episode in episodes],
+        "completion_mask": [list(episode.completion_mask) for episode in episodes],
+    }
     return {name: [record.get(name) for record in records] for name in names} | {
         "references": [list(episode.references) for episode in episodes],
         "prompt_ids": [list(episode.prompt_ids) for episode in episodes],
         "completion_ids": [list(episode.completion_ids) for episode in episodes],
         "finish_reason": [episode.finish_reason for episode in episodes],
         "tokenizer": task.tokenizer,
+        **(conversation if task.simulator is not None else {}),
     }

@@ -12,7 +12,6 @@ from textgym.errors import RewardError
 
 from .base import Reward
 from .examples import Examples
-from .extras import need
 from .form import words
 
 Forms = frozenset[str]
@@ -166,10 +165,14 @@ def _stem(word: str) -> Forms:
 
 @cache
 def _stemmer() -> Any:
-    return need("nltk.stem.porter", "metrics", "Reward 'keyword_coverage'").PorterStemmer()
+    from nltk.stem.porter import PorterStemmer
+
+    return PorterStemmer()
 
 
 @lru_cache(maxsize=65536)
 def _lemmas(word: str) -> Forms:
-    lemmas = need("lemminflect", "metrics", "Reward 'concept_coverage'").getAllLemmas(word)
+    from lemminflect import getAllLemmas
+
+    lemmas = getAllLemmas(word)
     return frozenset([word]).union(*lemmas.values())

@@ -7,7 +7,6 @@ from functools import cache, partial
 from typing import Any
 
 from .base import Reward
-from .extras import need
 from .overlap import references_of
 
 
@@ -32,8 +31,10 @@ class Meteor(Reward):
 
     def compute(self, prompts: list[str], completions: list[str], **columns: Any) -> list[float]:
         rows = references_of(self, completions, columns)
-        split = need("nltk.tokenize", "metrics", "Reward 'meteor'").wordpunct_tokenize
-        meteor = partial(_meteor().meteor_score, stemmer=_stemmer(), wordnet=NoSynonyms())
+        from nltk.tokenize import wordpunct_tokenize as split
+        from nltk.translate.meteor_score import meteor_score
+
+        meteor = partial(meteor_score, stemmer=_stemmer(), wordnet=NoSynonyms())
         return [
             meteor([split(text) for text in references], split(completion))
             for completion, references in zip(completions, rows, strict=True)
@@ -63,17 +64,16 @@ class EditSimilarity(Reward):
 
     def compute(self, prompts: list[str], completions: list[str], **columns: Any) -> list[float]:
         rows = references_of(self, completions, columns)
-        similarity = need("rapidfuzz.distance", "metrics", "Reward 'edit_similarity'").Levenshtein.normalized_similarity
+        from rapidfuzz.distance.Levenshtein import normalized_similarity as similarity
+
         return [
             max(similarity(completion.strip(), text.strip()) for text in references)
             for completion, references in zip(completions, rows, strict=True)
         ]
 
 
-def _meteor() -> Any:
-    return need("nltk.translate.meteor_score", "metrics", "Reward 'meteor'")
-
-
 @cache
 def _stemmer() -> Any:
-    return need("nltk.stem.porter", "metrics", "Reward 'meteor'").PorterStemmer()
+    from nltk.stem.porter import PorterStemmer
+
+    return PorterStemmer()

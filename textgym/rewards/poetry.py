@@ -16,7 +16,6 @@ from textgym.errors import RewardError
 
 from .base import Reward
 from .examples import Examples
-from .extras import need
 from .form import words
 
 
@@ -203,6 +202,7 @@ def _stresses(word: str) -> list[str]:
 
 @cache
 def _dictionary() -> Any:
-    pronouncing = need("pronouncing", "metrics", "A reward of poetry")
+    import pronouncing
+
     pronouncing.init_cmu()
     return pronouncing

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from .base import Reward
-from .extras import need
 from .options import check_flag
 from .overlap import references_of
 
@@ -109,4 +108,6 @@ class RougeLsum(Rouge):
 
 @cache
 def _scorer(kind: str, use_stemmer: bool) -> Any:
-    return need("rouge_score.rouge_scorer", "metrics", "ROUGE").RougeScorer([kind], use_stemmer=use_stemmer)
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer([kind], use_stemmer=use_stemmer)
