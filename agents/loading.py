@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from textgym import assets, plugins
 from textgym.errors import AgentError, RunError
 from textgym.evaluation.run import Run
 
@@ -25,8 +26,8 @@ def load(source: str | Path | Any, device: torch.device | str = "auto") -> Any:
 
     Args:
         source: The folder of a saved agent; of a run, which stands for its newest checkpoint; a language model (a
-            shipped name, a folder, a Hub id, a transformers model), which plays as it is; or ``"module:Class"``, which
-            is constructed without arguments.
+            shipped name, a folder, a Hub id, a transformers model), which plays as it is; or ``"module:Class"`` or the
+            name of an agent that another package adds (`textgym.plugins`), which is constructed without arguments.
         device: Where it runs.
 
     Raises:
@@ -37,9 +38,7 @@ def load(source: str | Path | Any, device: torch.device | str = "auto") -> Any:
         return ZeroShot(source, device=device)
     if checkpoint.is_agent(source):
         name = checkpoint.describe(source)["class"]
-        if name not in CLASSES:
-            raise AgentError(f"{str(source)!r} holds a {name!r}, which this textgym does not know.")
-        return CLASSES[name].load(source, device=device)
+        return saved_class(name, source).load(source, device=device)
     path = Path(source)
     if path.is_dir() and not (path / "config.json").is_file():
         raise RunError(
@@ -53,10 +52,30 @@ def load(source: str | Path | Any, device: torch.device | str = "auto") -> Any:
                 f"The run {str(source)!r} has no checkpoint yet. Continue it: `textgym train --resume {source}`."
             )
         return load(list(checkpoints.values())[-1], device)
+    if str(source) in plugins.found(plugins.AGENTS) and str(source) not in assets.NAMES and not path.exists():
+        return plugins.load(plugins.AGENTS, str(source), AgentError)()
     module, _, attribute = str(source).rpartition(":")
     if module and not path.exists():
         return _construct(module, attribute)
     return ZeroShot(source, device=device)
+
+
+def saved_class(name: str, source: str | Path) -> Any:
+    """Returns the class that a saved agent names: one of ours, or of another package.
+
+    Raises:
+        AgentError: If there is none.
+    """
+    if name in CLASSES:
+        return CLASSES[name]
+    for added in plugins.found(plugins.AGENTS):
+        cls = plugins.load(plugins.AGENTS, added, AgentError)
+        if getattr(cls, "__name__", None) == name:
+            return cls
+    raise AgentError(
+        f"{str(source)!r} holds a {name!r}, which neither this textgym nor an installed package knows. Install the "
+        "package that it came from."
+    )
 
 
 def _construct(module: str, attribute: str) -> Any:

@@ -1,7 +1,18 @@
 """TextGen-Target: write exactly 我爱你。 with the characters 我 爱 你 。 as vocabulary.
 
-The smallest world of reinforcement learning for text, small enough that every completion can be enumerated: 4⁴ = 256 of
-them, one of which is right. A uniform policy is right once in 256 episodes; the best policy always.
+**Asked**: the prompt is empty; the completion is to be ``我爱你。``. The smallest world of reinforcement learning for
+text, small enough that every completion can be enumerated: 4⁴ = 256 of them, one of which is right. A uniform policy is
+right once in 256 episodes; the best policy always.
+
+**Data**: one row, the same in all splits; there is nothing to generalise to.
+
+**Reward**: ``exact_match``, 1 for the target and 0 for anything else.
+
+**Ending**: 4 characters. EOS also ends an episode, and earns 0; `action_masks` allows the four characters alone.
+
+**Options**: none.
+
+**What the reward misses**: nothing, and that is its difficulty: three right characters earn as little as none.
 """
 
 from __future__ import annotations
@@ -20,7 +31,7 @@ ENTRY = EnvEntry(
     task="textgym.envs_registry.target:task",
     summary=f"Write exactly {TARGET} with four characters to choose from.",
     model="scratch",
-    tags=("core", "algorithmic", "probe"),
+    tags=("algorithmic", "masked"),
 )
 
 

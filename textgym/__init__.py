@@ -15,7 +15,7 @@ from importlib.metadata import version as _version
 from pathlib import Path
 from typing import Any
 
-from textgym import envs_registry, registry
+from textgym import envs_registry, plugins, registry
 from textgym.env import TextGenEnv
 from textgym.errors import TextGymError
 from textgym.registry import EnvEntry, entries, register
@@ -25,6 +25,7 @@ from textgym.vector import TextGenVectorEnv
 __version__ = _version("textgym")
 
 envs_registry.register_all()
+plugins.register_envs()
 
 
 def __getattr__(name: str) -> Any:

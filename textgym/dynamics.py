@@ -160,7 +160,7 @@ class Episodes:
         written = self.written[rows]
         codes = finish_codes(actions, written, self._stopped(rows, actions), self.task)
         if self.task.simulator is not None:
-            for k in np.flatnonzero(codes):
+            for k in np.flatnonzero(codes).tolist():
                 codes[k] = self._end_turn(int(rows[k]), int(codes[k]), self.task.simulator)
         over = codes != LIVE
         final = rows[over]
@@ -195,7 +195,7 @@ class Episodes:
         return Step(rewards, ended, infos)
 
     def completion(self, i: int) -> str:
-        """Returns the text after the prompt in row ``i``: the agent's turns, each cut before a stop string, and replies."""
+        """Returns the text after the prompt: the agent's turns, each cut before a stop string, and the replies."""
         return self._said[i] + self._turn(i)
 
     def render(self, i: int) -> str:
@@ -234,8 +234,8 @@ class Episodes:
         if not ids or end + task.max_new_tokens - self.written[i] > self.ids.shape[1]:
             raise TaskError(
                 f"The replies of {task.name!r} take 1 to {task.max_reply_tokens} tokens an episode in the vocabulary "
-                f"{task.tokenizer.name!r}, and this one of {len(ids)} does not fit: {reply[:60]!r}. Make the environment "
-                "with a larger max_reply_tokens."
+                f"{task.tokenizer.name!r}, and this one of {len(ids)} does not fit: {reply[:60]!r}. Make the "
+                "environment with a larger max_reply_tokens."
             )
         self.ids[i, self.lengths[i] : end] = ids
         self._replied[i].append(slice(int(self.lengths[i] - self.prompt_lengths[i]), end - int(self.prompt_lengths[i])))

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from textgym import data, rewards, tokenizers
-from textgym.data import Row
+from textgym import prompts, rewards, tokenizers
+from textgym.data import Row, check_split, load_rows
 from textgym.errors import OptionError, TaskError, suggest
 from textgym.rewards import Reward
 from textgym.simulators import Simulator
@@ -28,6 +28,7 @@ OVERRIDES = (
     "max_reply_tokens",
     "gamma",
     "truncation_side",
+    "chat",
 )
 """What may be changed of any task when its environment is made."""
 
@@ -59,9 +60,12 @@ class Task:
         truncation_side: Side on which a prompt that is too long loses tokens, ``"left"`` or ``"right"``; None makes it
             an error.
         simulator: What writes between the agent's turns; None where an episode is one turn.
-        max_reply_tokens: Longest that all replies of an episode are together, in tokens; None takes the simulator's own.
+        max_reply_tokens: Longest that all replies of an episode are together, in tokens; None takes the simulator's
+            own.
         reference_policy: What a perfect agent writes, of a row and of its turns so far; None where the first reference
             says it, or where nobody knows.
+        chat: Whether the tokenizer's own chat template renders the prompt, as what a user says (or as the messages of
+            the row), up to where the assistant's turn begins.
 
     Raises:
         TaskError: If a budget, gamma or the split cannot work.
@@ -83,6 +87,7 @@ class Task:
     simulator: Simulator | None = None
     max_reply_tokens: int | None = None
     reference_policy: ReferencePolicy | None = None
+    chat: bool = False
     _encoded: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -99,21 +104,19 @@ class Task:
                     f"Actual value: {value!r}."
                 )
         set_("metrics", MappingProxyType(dict(self.metrics)))
-        set_("stop", (self.stop,) if isinstance(self.stop, str) else tuple(self.stop))
-        data.check_split(self.split)
+        set_("stop", _texts("stop", self.stop))
+        check_split(self.split)
         budgets = ["max_prompt_tokens", "max_new_tokens"]
         if self.simulator is None and self.max_reply_tokens is not None:
             raise TaskError(
-                f"{self.name!r} has no simulator, so nobody replies. Leave max_reply_tokens={self.max_reply_tokens!r} out."
+                f"{self.name!r} has no simulator, so nobody replies. "
+                f"Leave max_reply_tokens={self.max_reply_tokens!r} out."
             )
         if self.simulator is not None:
             set_("max_reply_tokens", self.max_reply_tokens or self.simulator.max_reply_tokens)
             budgets.append("max_reply_tokens")
         for budget in budgets:
-            value = getattr(self, budget)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise TaskError(f"{budget} must be a whole number of tokens, at least 1. Actual value: {value!r}.")
-            set_(budget, int(value))
+            set_(budget, _checked_budget(budget, getattr(self, budget)))
         if not isinstance(self.gamma, int | float) or not 0 < self.gamma <= 1:
             raise TaskError(f"gamma must lie in (0, 1]. Actual value: {self.gamma!r}.")
         if isinstance(self.reward, rewards.Dense) and self.reward.gamma not in (None, self.gamma):
@@ -125,6 +128,8 @@ class Task:
             raise TaskError(f"truncation_side is 'left', 'right' or None. Actual value: {self.truncation_side!r}.")
         if "" in self.stop:
             raise TaskError("A stop string must not be empty.")
+        if not isinstance(self.chat, bool):
+            raise TaskError(f"chat is True or False. Actual value: {self.chat!r}.")
         if not len(self):
             sizes = {split: len(rows) for split, rows in self.rows.items()}
             raise TaskError(f"The split {self.split!r} of {self.name!r} has no rows. Rows by split: {sizes}.")
@@ -145,30 +150,34 @@ class Task:
         if index not in self._encoded:
             if len(self._encoded) >= ENCODED:
                 self._encoded.clear()
-            self._encoded[index] = self.encode_prompt(self[index].prompt)
+            row = self[index]
+            self._encoded[index] = self._encode(row.prompt, row.messages)
         return self._encoded[index]
 
     def encode_prompt(self, prompt: str) -> np.ndarray:
-        """Returns BOS (where the vocabulary has one) and the ids of ``prompt``, int64 ``(P,)``.
+        """Returns the ids of ``prompt``, BOS (where the vocabulary has one) or the chat template included, ``(P,)``.
 
         Raises:
             TaskError: If that is no token at all, or more than ``max_prompt_tokens``.
+            TokenizerError: If the vocabulary cannot write it, or has no chat template for ``chat``.
         """
+        return self._encode(prompt, ())
+
+    def _encode(self, prompt: str, messages: prompts.Messages) -> np.ndarray:
         if not isinstance(prompt, str):
             raise TaskError(f"A prompt is a text. Actual value: {prompt!r} ({type(prompt).__name__}).")
-        bos = () if self.tokenizer.bos_id is None else (self.tokenizer.bos_id,)
-        text = self.tokenizer.encode(prompt)
-        room = self.max_prompt_tokens - len(bos)
-        if self.truncation_side is not None and len(text) > room > 0:
-            text = text[-room:] if self.truncation_side == "left" else text[:room]
-        ids = np.array([*bos, *text], dtype=np.int64)
+        if self.truncation_side is None:
+            ids = prompts.encode(self.tokenizer, prompt, messages, chat=self.chat)
+        else:
+            size, side = self.max_prompt_tokens, self.truncation_side
+            ids = prompts.cut(self.tokenizer, prompt, messages, chat=self.chat, size=size, side=side)
         if not 1 <= len(ids) <= self.max_prompt_tokens:
             raise TaskError(
-                f"The prompt {prompt[:60]!r} has {len(ids)} tokens, BOS included; {self.name!r} takes 1 to "
-                f"{self.max_prompt_tokens}. Shorten it, or make the environment with max_prompt_tokens={len(ids)} or "
-                "truncation_side='left' (or 'right')."
+                f"The prompt {prompt[:60]!r} has {len(ids)} tokens, BOS{' and chat template' if self.chat else ''} "
+                f"included; {self.name!r} takes 1 to {self.max_prompt_tokens}. Shorten it, or make the environment "
+                f"with max_prompt_tokens={len(ids)} or truncation_side='left' (or 'right')."
             )
-        return ids
+        return np.array(ids, dtype=np.int64)
 
     @property
     def max_tokens(self) -> int:
@@ -193,60 +202,115 @@ class Task:
         if self.reference_policy is not None:
             return self.reference_policy(row, turns)
         if not row.references:
-            raise TaskError(f"{self.name!r} has no reference for the prompt {row.prompt[:60]!r}, and no reference_policy.")
+            raise TaskError(
+                f"{self.name!r} has no reference for the prompt {row.prompt[:60]!r}, and no reference_policy."
+            )
         return row.references[0]
 
     def __deepcopy__(self, memo: Any) -> Task:
         return self  # frozen; Gymnasium deep-copies the kwargs of a spec
 
 
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    texts = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (value,)
+    if not all(isinstance(text, str) for text in texts):
+        raise TaskError(f"{name} is a text or a list of texts. Actual value: {value!r}.")
+    return texts
+
+
+def _checked_budget(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise TaskError(f"{name} must be a whole number of tokens, at least 1. Actual value: {value!r}.")
+    return int(value)
+
+
 def make_task(
-    source: str | Path | Iterable[Any],
+    data: str | Path | Iterable[Any],
     *,
     reward: Any,
-    prompt: str = "prompt",
+    prompt: str | None = None,
     references: str | None = None,
+    template: str | None = None,
+    chat: bool = False,
     tokenizer: Any = "tiny",
     max_prompt_tokens: int = 64,
     max_new_tokens: int = 64,
+    truncation_side: str | None = None,
     split: str = "train",
     gamma: float = 1.0,
-    stop: Sequence[str] = (),
-    metrics: Mapping[str, Any] | None = None,
+    stop: str | Sequence[str] = (),
+    metrics: Mapping[str, Any] | Sequence[str] | None = None,
+    success_threshold: float | None = None,
     name: str = "custom",
+    config: str | None = None,
+    revision: str | None = None,
+    streaming: bool = False,
 ) -> Task:
-    """Returns a task on the user's own data; ``textgym.TextGenEnv(task)`` plays it.
+    r"""Returns a task on the user's own data; ``textgym.TextGenEnv(task)`` plays it.
 
     Args:
-        source: A JSONL, JSON, CSV, TSV or Parquet file, a data set or its Hub id, or an iterable of dicts or prompts.
+        data: A JSONL, JSON, CSV, TSV or Parquet file, a data set (an object, the folder that ``save_to_disk`` wrote, or
+            its Hub id), an iterable of dicts or prompts, or a mapping of splits.
         reward: A name, an expression, a callable ``(prompts, completions, **columns) -> list[float]``, or a folder
             that holds a sequence classifier.
-        prompt: Column of the prompts.
+        prompt: Column of the prompts; ``"prompt"`` if neither it nor a template is given.
         references: Column of the reference texts, if any; other columns reach the reward under their own names.
+        template: Makes the prompt of one or more columns, such as ``"Question: {question}\nAnswer:"``; braces hold
+            names of columns and nothing else, ``{{`` and ``}}`` stand for braces.
+        chat: See `Task`; the column of the prompts may then hold lists of messages with ``role`` and ``content``.
         tokenizer: What `textgym.tokenizers.load` takes.
-        max_prompt_tokens: See `Task`.
+        max_prompt_tokens: See `Task`; all prompts are measured.
         max_new_tokens: See `Task`.
+        truncation_side: See `Task`.
         split: See `Task`.
         gamma: See `Task`.
         stop: See `Task`.
-        metrics: Further scores for reports, by name; each is what ``reward`` may be.
+        metrics: Further scores for reports: what ``reward`` may be, by name, or a list of names.
+        success_threshold: See `Task`.
         name: See `Task`.
+        config: Configuration of a data set on the Hub, where it has several.
+        revision: Commit, tag or branch of a data set on the Hub.
+        streaming: Whether rows stay on disk and are read when they are asked for; see `textgym.data.load_rows`. For
+            data that does not fit memory: beyond `textgym.data.MAX_ROWS` rows nothing else works.
 
     Raises:
-        DataError: If the data cannot be read or a column is missing.
+        DataError: If the data cannot be read, a column is missing, or a row cannot be played: file, line and column are
+            named.
+        OptionError: If an option has a value that it cannot take.
     """
+    vocabulary, size = tokenizers.load(tokenizer), _checked_budget("max_prompt_tokens", max_prompt_tokens)
+    measured = truncation_side is None and (not chat or vocabulary.can_chat)  # an agent may yet bring one that can
     return Task(
         name=name,
-        rows=data.load_rows(source, prompt, references),
-        tokenizer=tokenizers.load(tokenizer),
+        rows=load_rows(
+            data,
+            prompt,
+            references,
+            template=template,
+            chat=chat,
+            config=config,
+            revision=revision,
+            streaming=streaming,
+            budget=prompts.Budget(vocabulary, size, chat=chat) if measured else None,
+        ),
+        tokenizer=vocabulary,
         reward=rewards.make(reward),
         max_prompt_tokens=max_prompt_tokens,
         max_new_tokens=max_new_tokens,
         split=split,
         gamma=gamma,
-        stop=tuple(stop),
-        metrics={metric: rewards.make(spec) for metric, spec in (metrics or {}).items()},
+        stop=stop,  # type: ignore[arg-type]  # a text alone is taken too
+        metrics=_metrics(metrics),
+        success_threshold=success_threshold,
+        truncation_side=truncation_side,
+        chat=chat,
     )
+
+
+def _metrics(specs: Mapping[str, Any] | Sequence[str] | None) -> dict[str, Reward]:
+    if not isinstance(specs, Mapping):
+        specs = {spec: spec for spec in _texts("metrics", specs or ())}
+    return {metric: rewards.make(spec) for metric, spec in specs.items()}
 
 
 def resolve(task: Task | str, **kwargs: Any) -> Task:
@@ -275,7 +339,7 @@ def resolve(task: Task | str, **kwargs: Any) -> Task:
 
 
 def _override(task: Task, changes: dict[str, Any]) -> Task:
-    data.check_split(changes.get("split", task.split))
+    check_split(changes.get("split", task.split))
     if "tokenizer" in changes:
         changes["tokenizer"] = tokenizers.load(changes["tokenizer"])
         if task.allowed_tokens is not None and changes["tokenizer"].fingerprint != task.tokenizer.fingerprint:

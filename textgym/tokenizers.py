@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,25 @@ class Tokenizer:
     def decode(self, ids: Iterable[int]) -> str:
         """Returns the text of ``ids``, special tokens left out."""
         raise TokenizerError(f"{type(self).__name__} does not define decode(ids).")
+
+    @property
+    def can_chat(self) -> bool:
+        """Whether there is a chat template, so that `encode_chat` works."""
+        return False
+
+    def encode_chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """Returns the ids of chat messages in the model's own form, up to where the assistant's turn begins.
+
+        Args:
+            messages: Each with a ``role`` and a ``content``.
+
+        Raises:
+            TokenizerError: If there is no chat template, or it refuses the messages.
+        """
+        raise TokenizerError(
+            f"The tokenizer {self.name!r} has no chat template, so that chat=True cannot work. Give the tokenizer of a "
+            "chat model, or leave chat out."
+        )
 
     def tokens(self) -> list[str]:
         """Returns the token string of every id, in order; its length is ``vocab_size``."""
@@ -151,6 +170,23 @@ class HuggingFaceTokenizer(Tokenizer):
 
     def decode(self, ids: Iterable[int]) -> str:
         return self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    @property
+    def can_chat(self) -> bool:
+        return bool(self._tokenizer.chat_template)
+
+    def encode_chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        if not self.can_chat:
+            return super().encode_chat(messages)
+        from jinja2 import TemplateError
+
+        chat = [dict(message) for message in messages]
+        try:
+            return self._tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
+        except (TemplateError, TypeError, ValueError) as error:
+            raise TokenizerError(
+                f"The chat template of {self.name!r} refuses the messages: {error} Actual value: {chat}."
+            ) from error
 
     def tokens(self) -> list[str]:
         return self._tokenizer.convert_ids_to_tokens(list(range(self.vocab_size)))

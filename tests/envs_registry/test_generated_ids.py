@@ -16,7 +16,7 @@ from textgym.data import SPLITS
 from textgym.generated import ENDLESS, FROZEN
 from textgym.tasks import Task
 
-IDS = textgym.suites["generated"]
+IDS = [env_id for env_id in textgym.suites["algorithmic"] if env_id in textgym.suites["generated"]]
 DRAWS = 10_000
 
 HARDER: dict[str, list[dict[str, Any]]] = {

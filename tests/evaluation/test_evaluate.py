@@ -95,7 +95,7 @@ def test_a_recurrent_state_is_carried_and_told_of_new_episodes():
 
 
 def test_an_agent_is_played_in_its_own_vocabulary():
-    task = textgym.make_task([""], reward="length", tokenizer="chars:xyz", max_new_tokens=3, split="train")
+    task = textgym.make_task({"train": ["a"]}, reward="length", tokenizer="chars:axyz", max_new_tokens=3)
     agent = Recurrent([3, 4, 2])
     agent.tokenizer = CharTokenizer("ab")
     assert evaluate(agent, task, episodes=1, split="train").episodes[0].completion == "ab"

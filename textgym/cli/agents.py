@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from textgym import plugins
 from textgym.cli.console import quiet
+from textgym.cli.options import json_or_text
 from textgym.errors import OptionError, suggest
 
 if TYPE_CHECKING:
@@ -21,12 +22,17 @@ FIXED = {"self", "model", "env", "n_envs", "seed", "device", "verbose", "gamma",
 
 
 def algorithm(name: str) -> Any:
-    """Returns the class of an algorithm.
+    """Returns the class of an algorithm: one of ours, or one that another package adds as an agent that learns.
 
     Raises:
         OptionError: If there is none of that name.
     """
     if name not in ALGORITHMS:
+        if name in plugins.found(plugins.AGENTS):
+            added = plugins.load(plugins.AGENTS, name, OptionError)
+            if hasattr(added, "learn"):
+                return added
+            raise OptionError(f"The agent {name!r} does not learn: it has no learn(). Evaluate it instead.")
         raise OptionError(
             f"There is no algorithm {name!r}.{suggest(name, ALGORITHMS)} Choose {' or '.join(ALGORITHMS)}."
         )
@@ -52,10 +58,7 @@ def hyperparameters(algo: str, settings: Iterable[str]) -> dict[str, Any]:
             raise OptionError(
                 f"{algo} has no hyperparameter {key!r}.{suggest(key, known)} It has {', '.join(sorted(known))}."
             )
-        try:
-            found[key] = json.loads(value)
-        except json.JSONDecodeError:
-            found[key] = value
+        found[key] = json_or_text(value)
         if isinstance(parameters[key].default, int | float) and not isinstance(found[key], int | float):
             raise OptionError(f"{algo} takes a number as {key}. Actual value: {value!r}.")
     return found

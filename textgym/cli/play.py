@@ -14,7 +14,7 @@ from rich.panel import Panel
 from textgym import registry
 from textgym.cli import agents
 from textgym.cli.console import out
-from textgym.cli.options import DeviceOption, EnvId, RewardOption, SeedOption, SplitOption, env_kwargs
+from textgym.cli.options import DeviceOption, EnvId, EnvOption, RewardOption, SeedOption, SplitOption, env_kwargs
 from textgym.env import TextGenEnv
 from textgym.errors import OptionError, TextGymError
 from textgym.tokenizers import Tokenizer
@@ -48,6 +48,7 @@ def command(
     prompt: Annotated[str | None, typer.Option(help="Your own prompt instead of one of the task's.")] = None,
     split: SplitOption = "train",
     reward: RewardOption = None,
+    options: EnvOption = None,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
 ) -> None:
@@ -59,7 +60,7 @@ def command(
     entry = registry.entry(env_id)
     agent = None if model is None else agents.load(model, device)
     tokenizer = getattr(agent, "tokenizer", None)
-    env = gym.make(env_id, **env_kwargs(split=split, reward=reward, tokenizer=tokenizer)).unwrapped
+    env = gym.make(env_id, **env_kwargs(options, split=split, reward=reward, tokenizer=tokenizer)).unwrapped
     assert isinstance(env, TextGenEnv)
     obs, info = env.reset(seed=seed, options=None if prompt is None else {"prompt": prompt})
     out.print(f"[bold]{entry.id}[/]  {escape(entry.summary)}")

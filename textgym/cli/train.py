@@ -12,7 +12,7 @@ from rich.table import Table
 from textgym import registry
 from textgym.cli import agents
 from textgym.cli.console import INTERRUPTED, err, out
-from textgym.cli.options import DeviceOption, RewardOption, SeedOption, env_kwargs
+from textgym.cli.options import DeviceOption, EnvOption, RewardOption, SeedOption, env_kwargs
 from textgym.cli.watch import watching
 from textgym.errors import OptionError
 
@@ -26,6 +26,8 @@ EXAMPLES = """
 `textgym train TextGen-Target-v0 --algo reinforce --timesteps 40000 --set learning_rate=0.003`
 
 `textgym train TextGen-Sentiment-v0 --reward "0.7*sentiment + 0.3*fluency" --out runs/fluent`
+
+`textgym train TextGen-Custom-v0 --env data=my.csv --env prompt=question --env references=answer`
 
 `textgym train --resume runs/fluent` goes on after a crash or Ctrl-C; with `--timesteps` it goes on for longer.
 """
@@ -54,6 +56,7 @@ def command(
         ),
     ] = None,
     reward: RewardOption = None,
+    options: EnvOption = None,
     timesteps: Annotated[
         int | None,
         typer.Option(help="Tokens to train on. Default: as tuned for ID, else 200,000.", min=1, show_default=False),
@@ -112,7 +115,7 @@ def command(
             algorithm=algo,
             model=model or entry.model,
             total_timesteps=tokens,
-            env_kwargs=env_kwargs(reward=reward, gamma=gamma),
+            env_kwargs=env_kwargs(options, reward=reward, gamma=gamma),
             n_envs=n_envs or tuned_envs,
             seed=seed,
             hyperparameters={**chosen, **agents.hyperparameters(algo, settings or [])},

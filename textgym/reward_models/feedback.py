@@ -123,7 +123,7 @@ def load_feedback(
             one choice of columns.
         OptionError: If a role, kind or encoding does not exist.
     """
-    found = list(records.read(data, encoding=encoding, undecodable=_ADVICE, class_names=True))
+    found = list(records.read(data, encoding=encoding, undecodable=_ADVICE))
     if not found:
         raise DataError(f"No rows were found in {records.describe(data)}.")
     kind, roles = choose(_values(found, data), columns, kind)

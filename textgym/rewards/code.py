@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,9 +17,11 @@ from . import sandbox
 from .base import Noted, Reward
 from .checks import shorten
 from .examples import Examples
-from .sandbox_child import NotLiteral, canonical
+from .sandbox_child import NotLiteral, canonical, told
 
 MAX_NOTE = 500
+MAX_PARSED = 10_000
+"""Characters of the longest program that is parsed here, to spare babble a process; the sandbox parses longer ones."""
 
 
 class Expected(NamedTuple):
@@ -44,7 +47,7 @@ class UnitTests(Reward):
     is no tuple. In the last form the program itself can fake success; prefer the others against an optimiser. See
     `textgym.rewards.sandbox` for what holds a program and for the limits of that. Whatever a program does, it is scored
     and the run goes on; ``info["reward_notes"]["unit_tests"]`` says which tests failed and why, and is empty where none
-    did. Each program costs a process, 20 to 60 ms.
+    did. Each program that parses costs a process, 20 to 60 ms.
 
     Args:
         timeout: Seconds for a program and all of its tests, on the wall clock.
@@ -106,18 +109,17 @@ class UnitTests(Reward):
 
     def compute(self, prompts: list[str], completions: list[str], **columns: Any) -> Noted:
         rows = self._tests(completions, columns)
-        programs: dict[sandbox.Program, None] = {}  # equal ones are run once
-        places: list[sandbox.Program | None] = []
+        places: list[sandbox.Program | str] = []  # a program, or why there is none
         for prompt, completion, row in zip(prompts, completions, rows, strict=True):
             code = program_in(completion)
             whole = prompt + code if self.prefix else code
-            places.append(sandbox.Program(whole, tuple(one.test for one in row)) if code.strip() else None)
-            if program := places[-1]:
-                programs[program] = None
+            fault = _fault(whole) if code.strip() else "there is no program"
+            places.append(fault or sandbox.Program(whole, tuple(one.test for one in row)))
+        programs = {place: None for place in places if isinstance(place, sandbox.Program)}  # equal ones are run once
         outcomes = dict(zip(programs, self._run(list(programs)), strict=True))
         values, notes = [], []
-        for program, row in zip(places, rows, strict=True):
-            verdicts = ["there is no program"] * len(row) if program is None else _verdicts(outcomes[program], row)
+        for place, row in zip(places, rows, strict=True):
+            verdicts = [place] * len(row) if isinstance(place, str) else _verdicts(outcomes[place], row)
             values.append(verdicts.count("") / len(row))
             notes.append(_note(verdicts))
         return Noted(values, notes)
@@ -153,6 +155,21 @@ def program_in(completion: str) -> str:
     """Returns the first block between Markdown fences, closed or not; without any, the completion as it is."""
     fenced = re.search(r"^[ ]{0,3}```[ \t]*\w*[ \t]*\n(.*?)(?:^[ ]{0,3}```|\Z)", completion, re.DOTALL | re.MULTILINE)
     return fenced[1] if fenced else completion
+
+
+def _fault(source: str) -> str:
+    """Returns why a text is no program, as the sandbox would say it, or an empty string; it is parsed, never run."""
+    if len(source) > MAX_PARSED:
+        return ""
+    with warnings.catch_warnings():  # such as that of an escape sequence that does not exist
+        warnings.simplefilter("ignore")
+        try:
+            compile(source, "<program>", "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            return sandbox.printable(told(error))
+        except (RecursionError, MemoryError):
+            return ""  # the sandbox says so
+    return ""
 
 
 def _verdicts(outcome: sandbox.Outcome, row: list[Expected]) -> list[str]:

@@ -59,6 +59,7 @@ FACTS = {
     "metre": Facts(),
     "msttr": Facts(),
     "ngram_entropy": Facts(checked="scipy"),
+    "parent": Facts(("references", "table"), checked="numbers worked by hand"),
     "perplexity": Facts(TOKENS, checked="transformers"),
     "readability": Facts(checked="textstat"),
     "regex": Facts(),

@@ -6,6 +6,7 @@ import importlib
 import inspect
 from typing import Any
 
+from textgym import plugins
 from textgym.errors import OptionError, RewardError, suggest
 
 from .base import Reward
@@ -36,6 +37,7 @@ _CLASSES: dict[str, type[Reward] | str] = {
     "metre": "textgym.rewards.poetry:Metre",
     "msttr": "textgym.rewards.lexical:Msttr",
     "ngram_entropy": "textgym.rewards.lexical:NgramEntropy",
+    "parent": "textgym.rewards.parent:Parent",
     "perplexity": "textgym.rewards.fluency:Perplexity",
     "readability": "textgym.rewards.lexical:Readability",
     "regex": "textgym.rewards.form:Regex",
@@ -65,13 +67,16 @@ _WITH_OPTIONS: dict[str, type[Reward] | str] = {"judge": "textgym.rewards.judge:
 
 
 def names() -> list[str]:
-    """Returns the registered names, sorted; `make` takes each of them, without further arguments."""
-    return sorted(_CLASSES)
+    """Returns the registered names, sorted, those of other packages (`textgym.plugins`) included.
+
+    `make` takes each of them, without further arguments.
+    """
+    return sorted({*_CLASSES, *_added()})
 
 
 def known(name: str) -> bool:
     """Returns whether `build` can make a reward of this name, with options or without."""
-    return name in _CLASSES or name in _WITH_OPTIONS
+    return name in _CLASSES or name in _WITH_OPTIONS or name in _added()
 
 
 def register(name: str, cls: type[Reward] | str) -> None:
@@ -101,11 +106,22 @@ def build(name: str, *args: Any, **options: Any) -> Reward:
     """
     if not known(name):
         raise RewardError(f"No reward is called {name!r}.{suggest(name, names())} Registered: {', '.join(names())}.")
-    target = _CLASSES.get(name) or _WITH_OPTIONS[name]
+    target: Any = _CLASSES.get(name) or _WITH_OPTIONS.get(name)
+    if target is None:
+        target = plugins.load(plugins.REWARDS, name, RewardError)
+        if not (isinstance(target, type) and issubclass(target, Reward)):
+            raise RewardError(
+                f"What a package adds as the reward {name!r} is no Reward class. Actual value: {target!r}."
+            )
     if isinstance(target, str):
         module, _, attribute = target.partition(":")
         target = getattr(importlib.import_module(module), attribute)
     return construct(target, *args, **options)
+
+
+def _added() -> list[str]:
+    """Returns the names that other packages add; ours, and the words of expressions, are not theirs to take."""
+    return [name for name in plugins.found(plugins.REWARDS) if name.isidentifier() and name not in FORMS]
 
 
 def construct(cls: Any, *args: Any, **options: Any) -> Any:

@@ -140,13 +140,13 @@ def run(
     Raises:
         RewardError: If this system cannot hold a program; nothing is run then.
     """
-    if not programs:
-        return []
     if not sys.platform.startswith("linux") or not sys.executable:
         raise RewardError(
             f"Programs can be run safely on Linux only, where seccomp holds them. Actual system: {sys.platform!r}. "
             "Use a Linux machine, a virtual machine or a container."
         )
+    if not programs:
+        return []
     filters = seccomp.build(platform.machine(), True), seccomp.build(platform.machine(), False)
 
     def run_one(program: Program) -> Outcome:
@@ -157,7 +157,7 @@ def run(
         return list(pool.map(run_one, programs))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Returns the beginning of a text from a program, without what would steer a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text[:300])
 
@@ -208,7 +208,7 @@ class _Run:
             number, _, rest = line.partition(" ")
             mark, _, text = rest.partition(" ")
             if mark in ("=", "!"):
-                given.setdefault(number, Answer(text, "") if mark == "=" else Answer(None, _printable(text)))
+                given.setdefault(number, Answer(text, "") if mark == "=" else Answer(None, printable(text)))
         missing = Answer(None, reason or "it gave no answer")
         return tuple(given.get(str(i), missing) for i in range(len(self.program.tests)))
 

@@ -231,7 +231,7 @@ def run(job: dict[str, Any], say: Callable[[str], None]) -> None:
     try:
         exec(compile(job["source"], "<program>", "exec", dont_inherit=True), space)
     except BaseException as error:
-        failure = _told(error)
+        failure = told(error)
     for i, (kind, source) in enumerate(job["tests"]):
         try:
             if failure is not None:
@@ -243,7 +243,7 @@ def run(job: dict[str, Any], say: Callable[[str], None]) -> None:
                 exec(compile(source, "<test>", "exec", dont_inherit=True), space)
                 say(f"{i} = True")
         except BaseException as error:
-            say(f"{i} ! {_told(error)}")
+            say(f"{i} ! {told(error)}")
 
 
 def main() -> None:
@@ -259,7 +259,7 @@ def main() -> None:
     try:
         lock_in(job)
     except BaseException as error:
-        say(f"failed {_told(error)}")
+        say(f"failed {told(error)}")
         leave(1)
     os.environ.clear()
     sys.argv = [""]
@@ -269,7 +269,8 @@ def main() -> None:
     leave(0)
 
 
-def _told(error: BaseException) -> str:
+def told(error: BaseException) -> str:
+    """Returns an error as a line of printable ASCII, its class first."""
     try:
         text = ascii(str(error))[1:-1]
     except BaseException:
