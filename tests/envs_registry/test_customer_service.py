@@ -8,6 +8,7 @@ import pytest
 
 import textgym
 from textgym.data import SPLITS, Row
+from textgym.envs_registry.customer_service import MAX_TURNS
 from textgym.envs_registry.material import customers, service
 from textgym.envs_registry.material.customers import (
     PROBLEM,
@@ -242,7 +243,7 @@ def test_any_reply_fits(level):
             bounds.append(max(answer, other) + correction)
     frame = len(encode("\nCustomer:")) + len(encode("\nAgent:"))
     assert task.simulator.reply_tokens - 6 <= frame + max(bounds) <= task.simulator.reply_tokens
-    assert task.simulator.max_reply_tokens == 5 * task.simulator.reply_tokens
+    assert task.simulator.max_reply_tokens == (MAX_TURNS[level] - 1) * task.simulator.reply_tokens
 
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import textgym
-from textgym import generated, testing
+from textgym import assets, generated, testing
 from textgym.agents import RandomAgent
 from textgym.data import SPLITS
 from textgym.evaluation import Oracle
@@ -77,6 +77,12 @@ def test_rows_are_many_fit_their_budgets_and_repeat(env_id):
                 assert len(tokens) <= task.max_new_tokens  # at the end of the budget it needs no EOS
                 assert task.tokenizer.decode(tokens) == reference
                 assert not any(stop in reference for stop in task.stop)
+
+
+@pytest.mark.parametrize("env_id", [env_id for env_id in IDS if textgym.entries()[env_id].model != "scratch"])
+def test_the_model_that_it_starts_from_can_read_it(env_id):
+    config = json.loads((assets.path(textgym.entries()[env_id].model) / "config.json").read_text(encoding="utf-8"))
+    assert task_of(env_id).max_tokens <= config["n_positions"]
 
 
 def play(env, seed, steps=40, between=lambda: None):

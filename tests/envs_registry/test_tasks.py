@@ -60,7 +60,7 @@ def test_sentiment_prompts_fit_and_all_splits_are_there():
         assert max(len(task.prompt_ids(i)) for i in range(size)) <= task.max_prompt_tokens
 
 
-@pytest.mark.parametrize("env_id", list(textgym.entries()))
+@pytest.mark.parametrize("env_id", textgym.suites["algorithmic"])
 @pytest.mark.parametrize("split", SPLITS)
 def test_a_reference_earns_the_most_there_is(env_id, split):
     env = gym.make(env_id, split=split)

@@ -1,4 +1,4 @@
-"""What ships inside the package: a tokenizer, a small language model, a sentiment reward model and a text encoder.
+"""What ships inside the package: a tokenizer, a small language model, two reward models and a text encoder.
 
 The scripts beside this file made them; each folder's ``README.md`` is its card. `resolve` finds these models and
 all others by name.
@@ -12,15 +12,15 @@ from textgym.errors import AssetError, suggest
 
 from . import carriers
 
-NAMES = ("tiny", "sentiment", "similarity")
+NAMES = ("tiny", "sentiment", "similarity", "preference")
 
 
 def path(name: str) -> Path:
     """Returns the folder of a shipped asset.
 
     Args:
-        name: ``"tiny"`` (the byte-level BPE tokenizer and its language model), ``"sentiment"`` (the reward
-            model) or ``"similarity"`` (the encoder of sentences); all are Hugging Face folders.
+        name: ``"tiny"`` (the byte-level BPE tokenizer and its language model), ``"sentiment"`` and ``"preference"``
+            (reward models) or ``"similarity"`` (the encoder of sentences); all are Hugging Face folders.
 
     Raises:
         AssetError: If there is no such asset, or its files are missing from the installation.

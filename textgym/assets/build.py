@@ -1,4 +1,4 @@
-"""Build everything that textgym ships: tokenizer, language model, reward model, text encoder, their cards.
+"""Build everything that textgym ships: tokenizer, language model, reward models, text encoder, their cards.
 
     python -m textgym.assets.build --work build/assets
 
@@ -21,7 +21,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import cards, carriers, corpus, language_model, sentiment_model, similarity_model, writer
+from . import (
+    cards,
+    carriers,
+    corpus,
+    language_model,
+    preference_card,
+    preference_model,
+    sentiment_model,
+    similarity_model,
+    writer,
+)
 
 if TYPE_CHECKING:
     from transformers import GPT2ForSequenceClassification
@@ -41,6 +51,9 @@ STAGES = (
     "hardening",
     "vectors",
     "similarity",
+    "preferences",
+    "preference",
+    "preference_card",
     "cards",
 )
 N_GRAMMAR = 260_000
@@ -54,6 +67,8 @@ class Build:
         self.out, self.work, self.seed = out, work, seed
         self.n_rounds, self.new_tokenizer = n_rounds, new_tokenizer
         self.tiny, self.sentiment, self.similarity = out / "tiny", out / "sentiment", out / "similarity"
+        self.preference = out / "preference"
+        self.lesson, self.preferences = work / "lesson.jsonl", work / "preferences.jsonl"
         self.lm_recipe = language_model.Recipe()
         self.teacher_recipe = sentiment_model.TeacherRecipe()
         self.student_recipe = sentiment_model.StudentRecipe()
@@ -186,6 +201,20 @@ class Build:
         texts = corpus.load(self.work / "corpus", "train")
         feedback = [row.text for row in sentiment_model.split_feedback()[0]]
         return similarity_model.families(texts, feedback, self.similarity_recipe, self.seed)
+
+    def stage_preferences(self) -> None:
+        """Make preferences between replies."""
+        preference_model.write_pairs(self.tiny, self.lesson, self.preferences, self.seed)
+
+    def stage_preference(self) -> None:
+        """Train the model of preferences."""
+        trained = preference_model.train(self.lesson, self.preferences, self.tiny, self.work, self.seed)
+        preference_model.save(trained.path, self.preference, self.seed)
+
+    def stage_preference_card(self) -> None:
+        """Measure the model of preferences and write its card."""
+        card = preference_card.card(self.preference, self.tiny, self.preferences, self.seed)
+        (self.preference / "README.md").write_text(card, encoding="utf-8")
 
     def stage_cards(self) -> None:
         """Measure what ships and write the model cards."""

@@ -61,6 +61,7 @@ FACTS = {
     "ngram_entropy": Facts(checked="scipy"),
     "parent": Facts(("references", "table"), checked="numbers worked by hand"),
     "perplexity": Facts(TOKENS, checked="transformers"),
+    "preference": Facts(checked="transformers"),
     "readability": Facts(checked="textstat"),
     "regex": Facts(),
     "repetition": Facts(),

@@ -39,6 +39,7 @@ _CLASSES: dict[str, type[Reward] | str] = {
     "ngram_entropy": "textgym.rewards.lexical:NgramEntropy",
     "parent": "textgym.rewards.parent:Parent",
     "perplexity": "textgym.rewards.fluency:Perplexity",
+    "preference": "textgym.rewards.preference:Preference",
     "readability": "textgym.rewards.lexical:Readability",
     "regex": "textgym.rewards.form:Regex",
     "repetition": "textgym.rewards.form:Repetition",
