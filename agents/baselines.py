@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.utils import get_device
 
-from textgym.data import SPLITS
 from textgym.errors import AgentError
-from textgym.generated import ENDLESS
+from textgym.evaluation.players import takes_masks
 from textgym.tasks import Task
-from textgym.vector import TextGenVectorEnv
 
 from .models import ModelSpec, make_model, model_tokenizer
+from .planning import task_of
 from .policy import TransformerPolicy
 from .sb3 import Detached, make_vec_env
-
-SEARCHED = 2**15
-"""Prompts of an endless split among which `BestOfN` looks for the one that it is asked."""
 
 
 class RandomAgent:
@@ -74,8 +68,10 @@ class ZeroShot:
 
     Args:
         model: See `textgym.agents.models.make_model`.
-        env: A registered id or a `Task`, from which the sizes are taken; None takes them from the model.
-        temperature, top_k, top_p: See `textgym.agents.distributions.TokenDistribution`.
+        env: A registered id or a `Task`, from which the sizes are taken, in the vocabulary of the model's own tokenizer
+            if it has one; None takes them from the model.
+        temperature, top_k, top_p, min_p: See `textgym.agents.distributions.TokenDistribution`.
+        policy_kwargs: What else `TransformerPolicy` takes, such as ``{"suppress_tokens": [5]}``.
         seed: Of the tokens drawn; None takes it from the operating system.
         device: Where it runs.
     """
@@ -88,15 +84,21 @@ class ZeroShot:
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
+        min_p: float | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
         seed: int | None = None,
         device: torch.device | str = "auto",
     ) -> None:
         sizes: Any
         self.tokenizer = model_tokenizer(model)
         if env is not None:
-            sizes = make_vec_env(env, 1)
+            sizes = make_vec_env(env if self.tokenizer is None else task_of(env, self.tokenizer), 1)
         else:
             model, sizes = _own_sizes(model)
+        law = dict(policy_kwargs or {})
+        if law.get("min_new_tokens") and law.get("eos_id") is None:
+            known = self.tokenizer if env is None else sizes.get_attr("task")[0].tokenizer
+            law["eos_id"] = None if known is None else known.eos_id
         self.policy = TransformerPolicy(
             sizes.observation_space,
             sizes.action_space,
@@ -105,6 +107,8 @@ class ZeroShot:
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
+            min_p=min_p,
+            **law,
             seed=int(np.random.SeedSequence(seed).generate_state(1)[0]),
         ).to(get_device(device))
 
@@ -128,119 +132,53 @@ class ZeroShot:
         return self.policy.seeded(seed)
 
 
-@dataclass
-class _Plans:
-    """The whole episodes that `BestOfN` decided on, by row."""
-
-    contexts: dict[int, np.ndarray] = field(default_factory=dict)
-
-
-class BestOfN:
-    """Writes n completions, scores them with the task's reward, and gives the best.
-
-    It sees the reward, and with it whatever the reward sees of the prompt's row, references included: an upper mark for
-    what choosing can do, not a competitor. It pays for n episodes where others pay for one.
+class Greedy:
+    """Plays another agent by its likeliest tokens, whatever ``predict`` is asked for.
 
     Args:
-        agent: What writes: whatever has SB3's ``predict``, or a model (see `ZeroShot`).
-        env: A registered id or a `Task`.
-        n: Completions a prompt.
-        **make_kwargs: Options of the environment; its prompts must be those that are asked. Of an endless split
-            it knows the first `SEARCHED`; `textgym.evaluate` asks them in order.
+        agent: Whatever has SB3's ``predict``, or a model (see `ZeroShot`).
+        env: See `ZeroShot`; a model with random weights needs it.
+        **make_kwargs: Options of the environment.
     """
 
-    def __init__(self, agent: Any, env: str | Task, n: int = 8, **make_kwargs: Any) -> None:
-        if n < 1:
-            raise AgentError(f"BestOfN writes at least 1 completion. Actual value: n={n!r}.")
-        if isinstance(env, Task):
-            task: Task = TextGenVectorEnv(env, **make_kwargs).task
-        else:
-            task = gym.make_vec(env, 1, **make_kwargs).unwrapped.task  # type: ignore[attr-defined]
-        self.agent = agent if hasattr(agent, "predict") else ZeroShot(agent, task)
-        self.tokenizer = getattr(self.agent, "tokenizer", None)
-        self.n = n
-        self._tasks = {split: replace(task, split=split) for split in reversed(SPLITS) if task.rows.get(split)}
-        self._places: dict[tuple[int, ...], tuple[str, int]] = {}  # of the prompts read so far
-        self._unread = (
-            (split, i)
-            for split, one in self._tasks.items()
-            for i in range(SEARCHED if len(one) >= ENDLESS else len(one))
-        )
+    def __init__(self, agent: Any, env: str | Task | None = None, **make_kwargs: Any) -> None:
+        if not hasattr(agent, "predict"):
+            agent = ZeroShot(agent) if env is None else writer(agent, env, make_kwargs)[0]
+        self.agent = agent
+        self.tokenizer = getattr(agent, "tokenizer", None)
 
     def predict(
         self,
         observation: Any,
         state: Any = None,
         episode_start: np.ndarray | None = None,
-        deterministic: bool = False,
+        deterministic: bool = True,
+        action_masks: np.ndarray | None = None,
     ) -> tuple[np.ndarray, Any]:
-        """Returns the next token of the best completion; ``state`` holds the completions that were decided on."""
-        input_ids = np.atleast_2d(observation["input_ids"])
-        lengths = np.atleast_1d(np.asarray(observation["attention_mask"]).sum(-1, dtype=np.int64))
-        starts = np.atleast_2d(observation["prompt_length"])[:, 0]
-        plans = state if isinstance(state, _Plans) else _Plans()
-        new = [i for i in range(len(lengths)) if not self._follows(plans.contexts.get(i), input_ids[i, : lengths[i]])]
-        if late := [i for i in new if lengths[i] != starts[i]]:
-            raise AgentError(
-                f"BestOfN decides on whole completions, and rows {late} are amid one that it did not decide on. Pass "
-                "back the state that predict() returned."
-            )
-        plans.contexts.update(zip(new, self._plan([input_ids[i, : lengths[i]] for i in new]), strict=True))
-        actions = np.array([plans.contexts[i][lengths[i]] for i in range(len(lengths))])
-        return (actions[0] if np.ndim(observation["input_ids"]) == 1 else actions), plans
+        """Returns the agent's likeliest token for each observation, and the state to pass back."""
+        masks = {"action_masks": action_masks} if action_masks is not None and takes_masks(self.agent) else {}
+        actions, state = self.agent.predict(
+            observation, state=state, episode_start=episode_start, deterministic=True, **masks
+        )
+        return actions, state
 
     def seeded(self, seed: int) -> AbstractContextManager[Any]:
-        """Returns a context in which the completions are drawn from ``seed``."""
+        """Returns the agent's own context, where it has one: it may draw even so."""
         return self.agent.seeded(seed) if hasattr(self.agent, "seeded") else nullcontext()
 
-    @staticmethod
-    def _follows(plan: np.ndarray | None, context: np.ndarray) -> bool:
-        return plan is not None and len(plan) > len(context) and np.array_equal(plan[: len(context)], context)
 
-    def _plan(self, prompts: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Returns the best episode of each prompt, its tokens int64 ``(length,)``."""
-        places = [self._place(tuple(prompt.tolist())) for prompt in prompts]
-        best: list[np.ndarray] = [np.empty(0, np.int64)] * len(prompts)
-        for split, task in self._tasks.items():
-            rows = [i for i, place in enumerate(places) if place[0] == split]
-            if rows:
-                for i, episode in zip(rows, self._best(task, [places[i][1] for i in rows]), strict=True):
-                    best[i] = episode
-        return best
+def writer(agent: Any, env: str | Task, make_kwargs: Mapping[str, Any]) -> tuple[Any, Task]:
+    """Returns what writes, and the task of the environment in its vocabulary.
 
-    def _place(self, prompt: tuple[int, ...]) -> tuple[str, int]:
-        """Returns split and number of the prompt with these ids, reading the task's prompts as far as needed."""
-        while prompt not in self._places:
-            place = next(self._unread, None)
-            if place is None:
-                raise AgentError(
-                    "BestOfN was asked a prompt that its task does not have, so it cannot score an answer. Give it the "
-                    f"environment that asks; of an endless split it knows the first {SEARCHED:,} prompts. "
-                    f"Token ids: {list(prompt)}."
-                )
-            split, i = place
-            self._places.setdefault(tuple(self._tasks[split].prompt_ids(i).tolist()), place)
-        return self._places[prompt]
-
-    def _best(self, task: Task, indices: list[int]) -> list[np.ndarray]:
-        envs = TextGenVectorEnv(task, len(indices) * self.n, autoreset_mode="SameStep")
-        masks = {"action_masks": envs.action_masks()} if envs.masks_actions else {}
-        obs, _ = envs.reset(options={"prompt_index": np.repeat(indices, self.n)})
-        totals = np.zeros(envs.num_envs)
-        episodes: dict[int, np.ndarray] = {}
-        starts, state = np.ones(envs.num_envs, bool), None
-        while len(episodes) < envs.num_envs:
-            actions, state = self.agent.predict(obs, state=state, episode_start=starts, deterministic=False, **masks)
-            obs, rewards, starts, _, infos = envs.step(actions)
-            for i in range(envs.num_envs):
-                if i in episodes:
-                    continue
-                totals[i] += rewards[i]
-                if starts[i]:
-                    final = infos["final_obs"][i]
-                    episodes[i] = final["input_ids"][: final["attention_mask"].sum(dtype=np.int64)]
-        winners = totals.reshape(-1, self.n).argmax(1) + np.arange(len(indices)) * self.n
-        return [episodes[i] for i in winners]
+    Args:
+        agent: Whatever has SB3's ``predict``, or a model, which becomes a `ZeroShot`.
+        env: A registered id or a `Task`.
+        make_kwargs: Options of the environment.
+    """
+    if hasattr(agent, "predict"):
+        return agent, task_of(env, getattr(agent, "tokenizer", None), make_kwargs)
+    task = task_of(env, model_tokenizer(agent), make_kwargs)
+    return ZeroShot(agent, task), task
 
 
 def _own_sizes(model: ModelSpec) -> tuple[ModelSpec, Detached]:

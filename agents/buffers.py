@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from stable_baselines3.common.type_aliases import RolloutBufferSamples
 
-from .episodes import Episodes
+from textgym.errors import AgentError
+
+from .episodes import Episodes, deal
 
 
 class _Step(NamedTuple):
@@ -21,6 +23,7 @@ class _Step(NamedTuple):
     log_probs: torch.Tensor  # stays where the policy is until the rollout is over: a GPU need not wait for it
     values: torch.Tensor
     action_masks: np.ndarray | None  # packed
+    supports: np.ndarray | None  # packed
 
 
 class EpisodeBuffer:
@@ -32,28 +35,45 @@ class EpisodeBuffer:
         vocab_size: Tokens of the environment, V.
         device: Where minibatches go.
         seed: Of the order of minibatches; None takes it from the operating system.
+        n_samples: Episodes of one prompt, k: of the sealed episodes, rows ``k g`` to ``k g + k − 1`` are group g.
+
+    Attributes:
+        episodes: The sealed episodes.
+        infos: What each of them ended with.
+        advantages, targets: Of each token, float32 ``(E, T)``; the algorithm sets them.
     """
 
     episodes: Episodes
+    infos: list[dict[str, Any]]
     advantages: np.ndarray
     targets: np.ndarray
 
-    def __init__(self, vocab_size: int, device: torch.device, seed: int | None = None) -> None:
+    def __init__(self, vocab_size: int, device: torch.device, seed: int | None = None, n_samples: int = 1) -> None:
         self.vocab_size = vocab_size
         self.device = device
         self.rng = np.random.default_rng(seed)
+        self.n_samples = n_samples
         self.reset()
 
     def reset(self) -> None:
         """Forgets all episodes."""
         self._count = 0
+        self._groups: list[np.ndarray] = []
         self._contexts: dict[int, np.ndarray] = {}
+        self._infos: dict[int, dict[str, Any]] = {}
         self._steps: list[_Step] = []
 
-    def open(self, count: int) -> np.ndarray:
-        """Starts ``count`` episodes and returns their numbers, int64 ``(count,)``."""
+    def open(self, count: int, groups: np.ndarray | None = None) -> np.ndarray:
+        """Starts ``count`` episodes and returns their numbers, int64 ``(count,)``.
+
+        Args:
+            count: How many.
+            groups: Group of each, int64 ``(count,)``, needed where ``n_samples`` is above 1.
+        """
         self._count += count
-        return np.arange(self._count - count, self._count)
+        numbers = np.arange(self._count - count, self._count)
+        self._groups.append(numbers if groups is None else groups)
+        return numbers.copy()  # its caller writes to it
 
     def add(
         self,
@@ -63,6 +83,7 @@ class EpisodeBuffer:
         log_probs: torch.Tensor,
         values: torch.Tensor,
         action_masks: np.ndarray | None = None,
+        supports: np.ndarray | None = None,
     ) -> None:
         """Records one token for each of n episodes.
 
@@ -73,21 +94,36 @@ class EpisodeBuffer:
             log_probs: log π of each, float32 ``(n,)``.
             values: V of the context before each, float32 ``(n,)``.
             action_masks: True for tokens that could be chosen, bool ``(n, V)``, or None for all.
+            supports: True for tokens that the law could draw, bool ``(n, V)``, or None where it leaves out none by how
+                likely they are.
         """
-        packed = None if action_masks is None else np.packbits(action_masks, axis=-1)
-        self._steps.append(_Step(episodes.copy(), positions, rewards, log_probs, values, packed))
+        packed = (None if masks is None else np.packbits(masks, axis=-1) for masks in (action_masks, supports))
+        self._steps.append(_Step(episodes.copy(), positions, rewards, log_probs, values, *packed))
 
-    def close(self, episode: int, context: np.ndarray) -> None:
-        """Ends an episode; ``context`` holds its tokens, the last one included, int64 ``(length,)``."""
+    def close(self, episode: int, context: np.ndarray, info: dict[str, Any] | None = None) -> None:
+        """Ends an episode.
+
+        Args:
+            episode: Its number.
+            context: Its tokens, the last one included, int64 ``(length,)``.
+            info: What the environment's last step said of it.
+        """
         self._contexts[episode] = context
+        self._infos[episode] = info or {}
 
     def seal(self) -> Episodes:
-        """Makes arrays of what was recorded."""
-        lengths = np.array([len(self._contexts[i]) for i in range(self._count)])
+        """Makes arrays of what was recorded, group after group.
+
+        Raises:
+            AgentError: If the episodes of a group have different prompts.
+        """
+        order = np.argsort(np.concatenate(self._groups), kind="stable")
+        lengths = np.array([len(self._contexts[i]) for i in order])
         input_ids = np.zeros((len(lengths), lengths.max()), np.int64)
-        for i, length in enumerate(lengths):
-            input_ids[i, :length] = self._contexts[i]
-        rows = np.concatenate([step.episodes for step in self._steps])
+        for row, (i, length) in enumerate(zip(order, lengths, strict=True)):
+            input_ids[row, :length] = self._contexts[i]
+        self.infos = [self._infos[i] for i in order]
+        rows = np.argsort(order)[np.concatenate([step.episodes for step in self._steps])]
         cells = np.concatenate([step.positions for step in self._steps])
 
         def scatter(values: np.ndarray) -> np.ndarray:
@@ -95,10 +131,10 @@ class EpisodeBuffer:
             matrix[rows, cells] = values
             return matrix
 
-        masks = None
-        if self._steps[0].action_masks is not None:
-            masks = np.concatenate([step.action_masks for step in self._steps if step.action_masks is not None])
-            masks = masks[np.lexsort((cells, rows))]
+        def by_token(bits: list[np.ndarray | None]) -> np.ndarray | None:
+            known = [part for part in bits if part is not None]
+            return np.concatenate(known)[np.lexsort((cells, rows))] if known else None
+
         self.episodes = Episodes(
             input_ids=input_ids,
             lengths=lengths,
@@ -106,10 +142,13 @@ class EpisodeBuffer:
             rewards=scatter(np.concatenate([step.rewards for step in self._steps]).astype(np.float32)),
             log_probs=scatter(torch.cat([step.log_probs for step in self._steps]).cpu().numpy()),
             values=scatter(torch.cat([step.values for step in self._steps]).cpu().numpy()),
-            action_masks=masks,
+            action_masks=by_token([step.action_masks for step in self._steps]),
             vocab_size=self.vocab_size,
+            supports=by_token([step.supports for step in self._steps]),
         )
         self._steps.clear()
+        if self.n_samples > 1:
+            _check_prompts(self.episodes, self.n_samples)
         return self.episodes
 
     @property
@@ -122,7 +161,13 @@ class EpisodeBuffer:
         """What each value should have been, float32 ``(M,)``."""
         return self.targets[self.episodes.response_mask]
 
-    def get(self, batch_size: int | None = None) -> Iterator[RolloutBufferSamples]:
+    def minibatches(self, count: int) -> list[np.ndarray]:
+        """Returns the numbers of all episodes in an order drawn at random, in ``count`` parts of about equal tokens."""
+        counts = self.episodes.response_mask.sum(1)
+        order = self.rng.permutation(len(counts))
+        return deal(order, counts[order], counts.sum() / count)
+
+    def get(self, batch_size: int | None = None, order: np.ndarray | None = None) -> Iterator[RolloutBufferSamples]:
         """Yields every episode once, in minibatches drawn at random.
 
         Episodes of all lengths meet in a minibatch, since PPO normalises advantages within one, and short completions
@@ -130,14 +175,32 @@ class EpisodeBuffer:
 
         Args:
             batch_size: Tokens of a minibatch; the M tokens are dealt into the nearest whole number of about equal ones.
+            order: Numbers of the episodes to yield instead of all, int64 ``(B,)``, in the order to deal them.
         """
         episodes = self.episodes
         matrices = (episodes.input_ids, episodes.values, episodes.log_probs, self.advantages, self.targets)
-        order = self.rng.permutation(len(episodes.lengths))
+        if order is None:
+            order = self.rng.permutation(len(episodes.lengths))
         for rows, batch in episodes.batches(order, batch_size, self.device):
             chosen = episodes.response_mask[rows]
             flat = (torch.from_numpy(matrix[rows][chosen]).to(self.device) for matrix in matrices)
             yield RolloutBufferSamples(batch, *flat)  # type: ignore[arg-type]  # the observations are whole episodes
+
+
+def _check_prompts(episodes: Episodes, n_samples: int) -> None:
+    starts = episodes.response_mask.argmax(1)
+    prompts = np.where(np.arange(episodes.input_ids.shape[1]) < starts[:, None], episodes.input_ids, -1)
+    groups = prompts.reshape(-1, n_samples, prompts.shape[1])
+    differ = (groups != groups[:, :1]).any((1, 2))
+    if differ.any():
+        group = groups[differ][0]
+        other = group[(group != group[0]).any(1)][0]
+        raise AgentError(
+            f"{int(differ.sum())} of {len(groups)} groups of {n_samples} episodes have different prompts, such as the "
+            f"ids {group[0][group[0] >= 0].tolist()} and {other[other >= 0].tolist()}. The {n_samples} environments of "
+            "a group are reset with one seed and must draw the same prompts in the same order, whatever is written in "
+            "between. Draw one number a reset from np_random and none in a step, or set n_samples=1."
+        )
 
 
 def generalized_advantage_estimation(

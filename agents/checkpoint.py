@@ -150,6 +150,7 @@ def _training_state(agent: EpisodicAlgorithm) -> tuple[dict[str, torch.Tensor], 
         "num_timesteps": agent.num_timesteps,
         "rollouts": agent._rollouts,
         "updates": agent._n_updates,
+        "extra": agent.extra_state(),
     }
 
 
@@ -169,6 +170,7 @@ def _restore_training(agent: EpisodicAlgorithm, tensors: dict[str, torch.Tensor]
     agent.num_timesteps = state["num_timesteps"]
     agent._rollouts = state["rollouts"]
     agent._n_updates = state["updates"]
+    agent.load_extra_state(state["extra"])
 
 
 def _save_reference(agent: EpisodicAlgorithm, folder: Path) -> dict[str, str] | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import torch
 
@@ -13,7 +16,7 @@ OUTSIDE = -1e4
 estimate large, where −∞ would turn both into NaN."""
 
 
-def check_law(temperature: float, top_k: int | None, top_p: float | None) -> None:
+def check_law(temperature: float, top_k: int | None, top_p: float | None, min_p: float | None = None) -> None:
     """Checks the parameters of a law.
 
     Raises:
@@ -28,22 +31,85 @@ def check_law(temperature: float, top_k: int | None, top_p: float | None) -> Non
         raise AgentError(f"top_k keeps at least 1 token; None keeps all. Actual value: {top_k!r}.")
     if top_p is not None and not 0 < top_p <= 1:
         raise AgentError(f"top_p must lie in (0, 1]; None keeps all tokens. Actual value: {top_p!r}.")
+    if min_p is not None and not 0 < min_p <= 1:
+        raise AgentError(f"min_p must lie in (0, 1]; None keeps all tokens. Actual value: {min_p!r}.")
+
+
+class TokenRules(NamedTuple):
+    """Which tokens may stand where in a completion, whatever the model says; JSON, all of it.
+
+    Positions count from 0, the first token after the prompt. In a conversation the environment's replies count too:
+    neither an observation nor a saved text tells where a turn begins.
+
+    Attributes:
+        suppress_tokens: Tokens that are never drawn.
+        forced_tokens: Pairs (position, token): the only token that may stand there.
+        min_new_tokens: Positions at which EOS is not drawn. A stop string of the task may still end the episode.
+        eos_id: EOS, which ``min_new_tokens`` needs.
+    """
+
+    suppress_tokens: Sequence[int] = ()
+    forced_tokens: Sequence[Sequence[int]] = ()
+    min_new_tokens: int = 0
+    eos_id: int | None = None
+
+    def table(self, vocab_size: int) -> torch.Tensor | None:
+        """Returns what may be drawn at each position, bool ``(P, V)``, True where allowed; None where there is no rule.
+
+        The last row holds for its position and all later ones.
+
+        Raises:
+            AgentError: If a rule names no token or position, or two rules leave nothing.
+        """
+        if not self.suppress_tokens and not self.forced_tokens and self.min_new_tokens == 0:
+            return None
+        suppressed = [_number("suppress_tokens", token, vocab_size) for token in self.suppress_tokens]
+        forced: dict[int, int] = {}
+        for pair in self.forced_tokens:
+            if isinstance(pair, int | str) or len(pair) != 2:
+                raise AgentError(f"forced_tokens holds pairs [position, token]. Actual value: {pair!r}.")
+            position, token = _number("forced_tokens", pair[0], None), _number("forced_tokens", pair[1], vocab_size)
+            other = forced.setdefault(position, token)
+            if other != token:
+                raise AgentError(f"forced_tokens names two tokens for position {position}: {other}, {token}.")
+        shortest = _number("min_new_tokens", self.min_new_tokens, None)
+        allowed = torch.ones(max([shortest, *(position + 1 for position in forced)]) + 1, vocab_size, dtype=torch.bool)
+        allowed[:, suppressed] = False
+        if shortest:
+            if self.eos_id is None:
+                raise AgentError("min_new_tokens keeps EOS out, so the policy must know it. Give eos_id as well.")
+            allowed[:shortest, _number("eos_id", self.eos_id, vocab_size)] = False
+        for position, token in forced.items():
+            only = torch.zeros(vocab_size, dtype=torch.bool)
+            only[token] = True
+            allowed[position] &= only
+        if len(empty := (~allowed.any(-1)).nonzero()):
+            raise AgentError(
+                f"suppress_tokens, forced_tokens and min_new_tokens together leave no token for position "
+                f"{int(empty[0])}. Actual values: {self}."
+            )
+        return allowed
+
+
+NO_RULES = TokenRules()
 
 
 class TokenDistribution:
     """A categorical law over the vocabulary, for B contexts side by side.
 
     The logits are divided by ``temperature``; ``mask`` removes tokens that the task forbids; then ``top_k`` keeps the
-    likeliest k tokens (and whatever ties with the last of them) and ``top_p`` the smallest set of likeliest tokens
-    whose probability reaches p (Holtzman et al. 2020, arXiv:1904.09751 §3.1). What is left is renormalised. Nothing
-    that is off costs anything.
+    likeliest k tokens (and whatever ties with the last of them), ``top_p`` the smallest set of likeliest tokens
+    whose probability reaches p (Holtzman et al. 2020, arXiv:1904.09751 §3.1), and ``min_p`` the tokens at least p times
+    as probable as the likeliest (Nguyen et al. 2024, arXiv:2407.01082 §3). What is left is renormalised. Nothing that
+    is off costs anything.
 
     Args:
         logits: Scores of the tokens, any float dtype, ``(B, V)``; computed on in float32.
         temperature: Divides the logits.
         top_k: Number of tokens kept, or None for all.
         top_p: Probability kept, or None for all.
-        mask: True for tokens that may be drawn, bool ``(B, V)`` or ``(V,)``, or None for all.
+        mask: True for tokens that may be drawn, bool ``(B, V)`` or ``(V,)``, at least one a row, or None for all.
+        min_p: Least probability kept, as a part of the likeliest token's, or None for all.
     """
 
     def __init__(
@@ -53,6 +119,7 @@ class TokenDistribution:
         top_k: int | None = None,
         top_p: float | None = None,
         mask: torch.Tensor | None = None,
+        min_p: float | None = None,
     ) -> None:
         logits = logits.float()
         if temperature != 1.0:
@@ -63,7 +130,14 @@ class TokenDistribution:
             logits = _without(logits, logits < logits.topk(top_k, -1).values[..., -1:])
         if top_p is not None and top_p < 1.0:
             logits = _without(logits, _outside_nucleus(logits.detach(), top_p))
+        if min_p is not None:
+            logits = _without(logits, logits < logits.amax(-1, keepdim=True) + math.log(min_p))
         self.logits = logits  # float32 (B, V)
+
+    @property
+    def support(self) -> torch.Tensor:
+        """True for the tokens that can be drawn, bool ``(B, V)``."""
+        return self.logits > torch.finfo(torch.float32).min
 
     @cached_property
     def log_probs(self) -> torch.Tensor:
@@ -102,6 +176,13 @@ class TokenDistribution:
     def kl(self, other: TokenDistribution) -> torch.Tensor:
         """Returns KL(self ‖ other) = Σ π (log π − log π') in nat, float32 ``(B,)``."""
         return (self.log_probs.exp() * (self.log_probs - other.log_probs)).sum(-1)
+
+
+def _number(name: str, value: Any, end: int | None) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0 or (end is not None and value >= end):
+        bound = "a whole number from 0 on" if end is None else f"a token in [0, {end})"
+        raise AgentError(f"{name} asks for {bound}. Actual value: {value!r}.")
+    return value
 
 
 def _without(logits: torch.Tensor, excluded: torch.Tensor) -> torch.Tensor:

@@ -26,6 +26,9 @@ class Episodes(NamedTuple):
         values: V of the context before each token, float32 ``(E, T)``.
         action_masks: Tokens that could be chosen, as bits, uint8 ``(M, ⌈V / 8⌉)``, or None where all could.
         vocab_size: Tokens of the environment, V.
+        supports: Tokens that the policy's law could draw when it drew, as bits like those, or None where that law
+            leaves out none by how likely they are.
+        reference_log_probs: Log of the reference's probability of each token, float32 ``(E, T)``, where the loss asks.
     """
 
     input_ids: np.ndarray
@@ -36,6 +39,8 @@ class Episodes(NamedTuple):
     values: np.ndarray
     action_masks: np.ndarray | None
     vocab_size: int
+    supports: np.ndarray | None = None
+    reference_log_probs: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -83,20 +88,27 @@ class Episodes(NamedTuple):
         for part in deal(order, counts[order], batch_size):
             rows = part[np.argsort(self.lengths[part], kind="stable")]
             longest = int(self.lengths[rows[-1]])
-            masks = None
-            if self.action_masks is not None:
-                tokens = np.concatenate([np.arange(ends[row] - counts[row], ends[row]) for row in rows])
-                bits = np.unpackbits(self.action_masks[tokens], axis=-1, count=self.vocab_size)
-                masks = torch.from_numpy(bits.view(bool)).to(device)
+            tokens = np.concatenate([np.arange(ends[row] - counts[row], ends[row]) for row in rows])
+            reference = None
+            if self.reference_log_probs is not None:
+                reference = torch.from_numpy(self.reference_log_probs[rows][self.response_mask[rows]]).to(device)
             yield (
                 rows,
                 EpisodeBatch(
                     torch.from_numpy(self.input_ids[rows, :longest]).to(device),
                     torch.from_numpy(self.response_mask[rows, :longest]).to(device),
                     self.lengths[rows].tolist(),
-                    masks,
+                    self._unpacked(self.action_masks, tokens, device),
+                    supports=self._unpacked(self.supports, tokens, device),
+                    reference_log_probs=reference,
                 ),
             )
+
+    def _unpacked(self, packed: np.ndarray | None, tokens: np.ndarray, device: torch.device) -> torch.Tensor | None:
+        if packed is None:
+            return None
+        bits = np.unpackbits(packed[tokens], axis=-1, count=self.vocab_size)
+        return torch.from_numpy(bits.view(bool)).to(device)
 
     @torch.no_grad()
     def score(self, function: Callable[[EpisodeBatch], torch.Tensor], device: torch.device) -> np.ndarray:

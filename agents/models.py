@@ -16,6 +16,7 @@ from transformers.utils import logging
 
 from textgym import assets, tokenizers
 from textgym.errors import ModelError, TokenizerError
+from textgym.evaluation.run import Run
 from textgym.tokenizers import Tokenizer
 
 SCRATCH: dict[str, Any] = {
@@ -40,8 +41,8 @@ def make_model(spec: ModelSpec, vocab_size: int, length: int, seed: int | None =
 
     Args:
         spec: ``"tiny"`` (the one that ships), ``"scratch"`` or a dict of changes to `SCRATCH` (random weights; with a
-            ``model_type``, any architecture of transformers), a folder, a Hub id, or a model, which is then used
-            itself and trained in place.
+            ``model_type``, any architecture of transformers), a folder (of a model, of a saved agent, or of a run), a
+            Hub id, or a model, which is then used itself and trained in place.
         vocab_size: Tokens that the environment has, V.
         length: Longest context that the environment makes, L.
         seed: Of random weights; None draws them from torch's global generator.
@@ -83,13 +84,23 @@ def no_progress_bar() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def model_folder(spec: str | Path) -> str:
+    """Returns where the model of a name lies: that of a saved agent, and of a run's newest checkpoint, too."""
+    if str(spec) in assets.NAMES:
+        return str(assets.path(str(spec)))
+    path = Path(spec)
+    if (path / "versions.json").is_file() and (checkpoints := Run.open(path).checkpoints()):
+        path = checkpoints[max(checkpoints)]
+    return str(path / "model") if (path / "agent.json").is_file() else str(spec)
+
+
 def pretrained(spec: str | Path) -> PreTrainedModel:
     """Returns the model of a shipped name, a folder or a Hub id.
 
     Raises:
         ModelError: If there is none, or it is no causal language model.
     """
-    source = str(assets.path(str(spec))) if str(spec) in assets.NAMES else str(spec)
+    source = model_folder(spec)
     try:
         with no_progress_bar():  # float32 always: the optimizer would work in a checkpoint's own dtype
             lm, info = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
@@ -117,7 +128,7 @@ def model_tokenizer(spec: ModelSpec) -> Tokenizer | None:
     if not isinstance(spec, str | Path) or spec == "scratch":
         return None
     try:
-        return tokenizers.load(str(spec))
+        return tokenizers.load(str(spec) if str(spec) in assets.NAMES else model_folder(spec))
     except TokenizerError:
         return None
 

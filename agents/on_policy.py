@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -20,10 +20,12 @@ from textgym.tasks import Task
 from textgym.tokenizers import Tokenizer
 
 from . import checkpoint, kl
+from .alarms import Alarms, Measures, repetition
 from .buffers import EpisodeBuffer, generalized_advantage_estimation
 from .episodes import Episodes
 from .models import ModelSpec, frozen_copy, model_tokenizer
 from .policy import TransformerPolicy, check_spaces
+from .regularisation import Regularisation, RewardShaper, cut_off
 from .rollouts import collect_episodes
 from .sb3 import Detached, as_vec_env, make_vec_env
 from .token_model import EpisodeBatch, TokenModel
@@ -48,12 +50,18 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
     Attributes:
         reference: The frozen model that the KL is measured to, or None.
         kl: What a nat of KL costs, or None.
+        regularisation: What else holds the policy back.
+        shaper: Makes the rewards that are learnt from of the task's.
+        alarms: Watches for signs of a run that goes wrong.
     """
 
     rollout_buffer: EpisodeBuffer  # type: ignore[assignment]  # SB3's train() reads get, values and returns alone
     policy: TransformerPolicy  # type: ignore[assignment]
     reference: TokenModel | None
     kl: kl.KLController | None
+    regularisation: Regularisation
+    shaper: RewardShaper
+    alarms: Alarms
     pretrained: ClassVar[Start]
     scratch: ClassVar[Start]
 
@@ -90,6 +98,9 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
             )
         arguments["env_kwargs"] = kwargs
         arguments["gamma"] = _gamma(arguments["gamma"], env)
+        law = dict(arguments["policy_kwargs"] or {})
+        if law.get("min_new_tokens") and law.get("eos_id") is None and env is not None and env.has_attr("task"):
+            arguments["policy_kwargs"] = {**law, "eos_id": env.get_attr("task")[0].tokenizer.eos_id}
         if arguments["seed"] is None:
             arguments["seed"] = int(np.random.SeedSequence().generate_state(1)[0])
         random = isinstance(self._model, dict) or self._model == "scratch"
@@ -126,7 +137,7 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
             self.lr_schedule,
             model=self._model,
             seed=self._stream(WEIGHTS),
-            **self.policy_kwargs,
+            **{**self.policy_kwargs, **(self.arguments["policy_kwargs"] or {})},
         ).to(self.device)
         self.policy.differentiable_entropy = self.ent_coef != 0
         self.rollout_buffer = EpisodeBuffer(vocab_size, self.device)
@@ -135,8 +146,14 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
 
     def _setup_reference(self) -> None:
         coef = self.arguments["kl_coef"]
-        self._estimate_kl = kl.estimator(self.arguments["kl_estimator"])
-        self.kl = None if coef is None else kl.controller(coef, self.arguments["kl_target"])
+        options = self.regularisation = Regularisation.of(self.arguments.get("regularisation"))
+        self.shaper, self.alarms = RewardShaper(options), Alarms()
+        if options.kl_in == "loss" and coef is None:
+            raise AgentError(
+                "regularisation={'kl_in': 'loss'} needs a reference, and kl_coef=None keeps none. Give kl_coef."
+            )
+        self._estimate_kl = kl.estimator(self.arguments["kl_estimator"], options.kl_in)
+        self.kl = None if coef is None else kl.controller(coef, self.arguments["kl_target"], options.kl_controller)
         self.reference = None
         if coef is not None:
             law, lm = self.policy.token_model, frozen_copy(self.policy.lm)
@@ -160,7 +177,9 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         rollout_buffer: EpisodeBuffer,  # type: ignore[override]  # SB3's own buffer, in its types
         n_rollout_steps: int,
     ) -> bool:
-        """Plays whole episodes, prices their KL, and estimates their advantages; False if a callback stopped.
+        """Plays whole episodes, shapes their rewards, prices their KL, and estimates their advantages.
+
+        Returns False if a callback stopped.
 
         Rollout k resets the environments with seeds hashed from (seed, k): a run that is resumed between two rollouts
         needs nothing of the environments' state.
@@ -178,9 +197,21 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
             # bfloat16 rounds a cached step and a whole pass differently; the ratio must start at 1 in the update's own.
             log_probs, values = episodes.score(self._score, self.device)
             episodes = rollout_buffer.episodes = episodes._replace(log_probs=log_probs, values=values)
-        rewards = self._price_kl(episodes)
+        cut = cut_off(episodes, infos)
+        rewards = self.shaper(episodes.rewards, episodes.response_mask, cut)
+        reference = self._reference_log_probs(episodes)
+        log_ratio = None if reference is None else episodes.log_probs - reference
+        if self.kl is not None and log_ratio is not None:
+            if self.regularisation.kl_in == "reward":
+                rewards = rewards - self.kl.coef * self._estimate_kl(log_ratio)
+            else:
+                episodes = rollout_buffer.episodes = episodes._replace(reference_log_probs=reference)
+            self._kl_coef = self.kl.coef
+            self.logger.record("train/kl_coef", self.kl.coef)
+            self.kl.update(float(log_ratio[episodes.response_mask].mean()))
         rollout_buffer.advantages, rollout_buffer.targets = self._advantages(episodes, rewards)
         self._log(episodes, infos)
+        self._watch(episodes, cut, log_ratio)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
@@ -195,20 +226,66 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         values, log_probs, _ = self.policy.evaluate_actions(batch, batch.actions)
         return torch.stack([log_probs, values])
 
-    def _price_kl(self, episodes: Episodes) -> np.ndarray:
-        """Returns the rewards less the price of the KL, float32 ``(E, T)``, in one pass of the reference."""
-        if self.reference is None or self.kl is None:
-            return episodes.rewards
+    def _reference_log_probs(self, episodes: Episodes) -> np.ndarray | None:
+        """Returns log π_ref of each token, float32 ``(E, T)``, in one pass of the reference, or None without one."""
+        if self.reference is None:
+            return None
         reference, chosen = self.reference, episodes.response_mask
         (log_probs,) = episodes.score(lambda batch: reference.log_probs(batch)[None], self.device)
-        log_ratio = episodes.log_probs - log_probs
-        rewards = episodes.rewards - self.kl.coef * self._estimate_kl(log_ratio)
-        mean = float(log_ratio[chosen].mean())
-        self.logger.record("rollout/kl", mean)
+        self.logger.record("rollout/kl", float((episodes.log_probs - log_probs)[chosen].mean()))
         self.logger.record("rollout/perplexity", float(np.exp(-log_probs[chosen].mean())))
-        self.logger.record("train/kl_coef", self.kl.coef)
-        self.kl.update(mean)
-        return rewards
+        return log_probs
+
+    @contextmanager
+    def kl_in_loss(self) -> Iterator[None]:
+        """Gives a context in which ``train()`` adds ``kl_coef`` times the KL to its loss, where that is asked for.
+
+        A ``train()`` of SB3 subtracts from its loss ``ent_coef`` times the mean of what `evaluate_actions` returns as
+        the entropy. In here ``ent_coef`` is 1, and that is ent_coef H − kl_coef KL.
+        """
+        if self.regularisation.kl_in == "reward":
+            yield
+            return
+        evaluate_actions, ent_coef = self.policy.evaluate_actions, self.ent_coef
+        seen: list[tuple[float, float]] = []
+
+        def with_kl(obs: Any, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+            values, log_prob, entropy = evaluate_actions(obs, actions)
+            divergence = self._estimate_kl(log_prob - obs.reference_log_probs)
+            seen.append((float(entropy.detach().mean()), float(divergence.detach().mean())))
+            return values, log_prob, ent_coef * entropy - self._kl_coef * divergence
+
+        self.ent_coef, self.policy.evaluate_actions = 1.0, with_kl  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            del self.policy.evaluate_actions
+            self.ent_coef = ent_coef
+        entropy, divergence = np.mean(seen, axis=0)
+        self.logger.record("train/entropy_loss", -entropy)
+        self.logger.record("train/kl_loss", divergence)
+
+    def _watch(self, episodes: Episodes, cut: np.ndarray, log_ratio: np.ndarray | None) -> None:
+        """Logs what the alarms watch, and whether they are on."""
+        chosen, totals = episodes.response_mask, episodes.rewards.sum(1)
+        kls = None if log_ratio is None else log_ratio[chosen]
+        measures = Measures(
+            kl=None if kls is None else float(kls.mean()),
+            kl_error=0.0 if kls is None else float(kls.std() / np.sqrt(len(kls))),
+            entropy=float(-episodes.log_probs[chosen].mean()),
+            length=float(chosen.sum(1).mean()),
+            cut=float(cut.mean()),
+            repetition=repetition(episodes),
+            reward=float(totals.mean()),
+            best=float(totals.max()),
+            worst=float(totals.min()),
+            zero_variance_groups=self.logger.name_to_value.get("rollout/zero_variance_groups"),
+        )
+        self.logger.record("rollout/cut_off", measures.cut)
+        if measures.repetition is not None:
+            self.logger.record("rollout/repetition", measures.repetition)
+        for name, on in self.alarms.update(measures).items():
+            self.logger.record(f"alarm/{name}", on)
 
     def _log(self, episodes: Episodes, infos: list[dict[str, Any]]) -> None:
         """Logs a rollout; entropy is estimated by −log π of the tokens drawn, in nat a token."""
@@ -287,9 +364,24 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         )
         return float(divergence[written.response_mask].mean())
 
+    def extra_state(self) -> dict[str, Any]:
+        """Returns what else changes from rollout to rollout, as JSON; see `textgym.agents.checkpoint`."""
+        return {"shaper": self.shaper.state_dict(), "alarms": self.alarms.state_dict()}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Restores what `extra_state` returned."""
+        self.shaper.load_state_dict(state["shaper"])
+        self.alarms.load_state_dict(state["alarms"])
+
     def save(self, path: str | Path) -> None:  # type: ignore[override]  # a folder, never an open file
         """Saves the whole agent to a folder, at once or not at all; see `textgym.agents.checkpoint`."""
         checkpoint.save(self, path)
+
+    def export(self, path: str | Path, *, push_to_hub: str | None = None) -> Path:
+        """Writes the language model as a plain Hugging Face folder; see `textgym.agents.export`."""
+        from .exporting import export
+
+        return export(self, path, push_to_hub=push_to_hub)
 
     @classmethod
     def load(  # type: ignore[override]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from gymnasium import spaces
+from stable_baselines3.common.distributions import CategoricalDistribution
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import Schedule
 from torch import nn
@@ -16,10 +17,10 @@ from transformers import PreTrainedModel
 
 from textgym.errors import AgentError
 
-from .decoding import Decoder
+from .distributions import TokenDistribution, TokenRules
 from .episodes import Episodes
 from .models import ModelSpec, make_model
-from .token_model import EpisodeBatch, TokenModel
+from .token_model import ContextReader, EpisodeBatch, TokenModel
 
 Observation = dict[str, Any]
 
@@ -31,17 +32,20 @@ class Choice(NamedTuple):
         actions: The tokens, int64 ``(n,)``.
         log_probs: log π of each, float32 ``(n,)``.
         values: V of each context, float32 ``(n,)``.
+        supports: True for the tokens that the law could draw, bool ``(n, V)``, where it leaves out some by how likely
+            they are; else None. What the environment and the rules exclude is known without it.
     """
 
     actions: torch.Tensor
     log_probs: torch.Tensor
     values: torch.Tensor
+    supports: torch.Tensor | None = None
 
 
 class _Memory(NamedTuple):
     """What `TransformerPolicy.predict` carries from step to step in SB3's slot for recurrent states."""
 
-    decoder: Decoder
+    decoder: ContextReader
     weights: tuple[int, ...]
 
 
@@ -59,7 +63,8 @@ class TransformerPolicy(BasePolicy):
         lr_schedule: Learning rate, by the progress that remains.
         use_sde: Accepted because SB3 passes it; must be False.
         model: See `textgym.agents.models.make_model`. Under stock SB3 give JSON: a name or a dict.
-        temperature, top_k, top_p, precision: See `TokenModel`.
+        temperature, top_k, top_p, min_p, precision: See `TokenModel`.
+        suppress_tokens, forced_tokens, min_new_tokens, eos_id: See `TokenRules`.
         optimizer_class: Class of the optimizer, or its name in `torch.optim`.
         optimizer_kwargs: Its arguments besides the learning rate.
         seed: Of the tokens drawn, and of random weights; None takes one from torch's global generator, which SB3 seeds.
@@ -82,6 +87,11 @@ class TransformerPolicy(BasePolicy):
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
+        min_p: float | None = None,
+        suppress_tokens: Sequence[int] = (),
+        forced_tokens: Sequence[Sequence[int]] = (),
+        min_new_tokens: int = 0,
+        eos_id: int | None = None,
         precision: str = "auto",
         optimizer_class: str | type[torch.optim.Optimizer] = "Adam",
         optimizer_kwargs: dict[str, Any] | None = None,
@@ -97,7 +107,8 @@ class TransformerPolicy(BasePolicy):
             optimizer_kwargs=optimizer_kwargs,
         )
         lm = make_model(model, vocab_size, length, seed)
-        self.token_model = TokenModel(lm, vocab_size, temperature, top_k, top_p, precision)
+        rules = TokenRules(suppress_tokens, forced_tokens, min_new_tokens, eos_id)
+        self.token_model = TokenModel(lm, vocab_size, temperature, top_k, top_p, precision, min_p, rules)
         # skip_init: the usual one would take numbers from the global generator, for weights that become zeros.
         self.value_head = nn.utils.skip_init(nn.Linear, lm.config.get_text_config().hidden_size, 1)
         nn.init.zeros_(self.value_head.weight)
@@ -141,7 +152,7 @@ class TransformerPolicy(BasePolicy):
         finally:
             self._generator = own
 
-    def decoder(self, size: int) -> Decoder:
+    def decoder(self, size: int) -> ContextReader:
         """Returns a decoder of ``size`` contexts of this environment."""
         length = self.observation_space["input_ids"].shape[0]  # type: ignore[index]
         return self.token_model.decoder(size, length)
@@ -149,11 +160,12 @@ class TransformerPolicy(BasePolicy):
     @torch.inference_mode()
     def choose(
         self,
-        decoder: Decoder,
+        decoder: ContextReader,
         input_ids: np.ndarray,
         lengths: np.ndarray,
         action_masks: np.ndarray | None = None,
         deterministic: bool = False,
+        prompt_lengths: np.ndarray | None = None,
     ) -> Choice:
         """Chooses the next token of n contexts that ``decoder`` follows.
 
@@ -163,18 +175,29 @@ class TransformerPolicy(BasePolicy):
             lengths: Their tokens, int64 ``(n,)``.
             action_masks: True for tokens that may be chosen, bool ``(n, V)``, or None for all.
             deterministic: Whether to take the likeliest token.
+            prompt_lengths: Tokens of each prompt, int64 ``(n,)``; rules on places in the completion need them.
         """
-        hidden = self.token_model.advance(decoder, input_ids, lengths)
-        return self._choice(hidden, self._mask(action_masks), deterministic)
+        model = self.token_model
+        hidden = model.advance(decoder, input_ids, lengths)
+        masks = None if action_masks is None else self._tensor(np.array(action_masks, bool))
+        positions = None if prompt_lengths is None else self._tensor(lengths - prompt_lengths)
+        mask = model.restrict_step(decoder, input_ids, lengths, model.allowed(positions, masks))
+        return self._choice(hidden, model.distribution(hidden, mask), deterministic)
 
     def forward(self, obs: Observation, deterministic: bool = False) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Returns actions, values and log-probs of B observations, each ``(B,)``, without a cache (stock SB3)."""
-        choice = self._choice(self._context_hidden(obs), None, deterministic)
+        hidden = self._hidden(obs)
+        choice = self._choice(hidden, self._law(obs, hidden), deterministic)
         return choice.actions, choice.values, choice.log_probs
 
-    def predict_values(self, obs: Observation) -> torch.Tensor:
-        """Returns V of B observations, float32 ``(B,)``."""
-        return self._values(self._context_hidden(obs))
+    def predict_values(self, obs: Observation | EpisodeBatch) -> torch.Tensor:
+        """Returns V of B observations, or of the contexts of all chosen tokens of whole episodes, float32 ``(B,)``."""
+        return self._values(self._hidden(obs))
+
+    def get_distribution(self, obs: Observation | EpisodeBatch) -> CategoricalDistribution:
+        """Returns the law of the next token of each context, in the form of SB3's own (sb3-contrib's TRPO asks)."""
+        law = self._law(obs, self._hidden(obs))
+        return CategoricalDistribution(self.token_model.vocab_size).proba_distribution(law.logits)
 
     def log_likelihood(self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]) -> np.ndarray:
         """Returns log p(completion | prompt) of the language model itself, in nat, float64 ``(E,)``.
@@ -202,11 +225,8 @@ class TransformerPolicy(BasePolicy):
         Raises:
             AgentError: If one of them is not finite: the weights are spoilt.
         """
-        if isinstance(obs, EpisodeBatch):
-            hidden, mask = self.token_model.response_hidden(obs), obs.action_masks
-        else:
-            hidden, mask = self._context_hidden(obs), None
-        values, law = self._values(hidden), self.token_model.distribution(hidden, mask)
+        hidden = self._hidden(obs)
+        values, law = self._values(hidden), self._law(obs, hidden)
         log_prob = law.log_prob(actions.long().flatten())
         with torch.set_grad_enabled(self.differentiable_entropy and torch.is_grad_enabled()):
             entropy = law.entropy()
@@ -247,7 +267,8 @@ class TransformerPolicy(BasePolicy):
             state = _Memory(self.token_model.decoder(*input_ids.shape), weights)
         if action_masks is not None:
             action_masks = np.broadcast_to(np.asarray(action_masks, bool), (len(lengths), self.token_model.vocab_size))
-        choice = self.choose(state.decoder, input_ids, lengths, action_masks, deterministic)
+        prompts = np.reshape(observation["prompt_length"], -1) if "prompt_length" in observation else None
+        choice = self.choose(state.decoder, input_ids, lengths, action_masks, deterministic, prompts)
         actions = choice.actions.cpu().numpy()
         return (actions[0] if single else actions), state
 
@@ -264,22 +285,37 @@ class TransformerPolicy(BasePolicy):
             "temperature": law.temperature,
             "top_k": law.top_k,
             "top_p": law.top_p,
+            "min_p": law.min_p,
+            **law.rules._asdict(),
             "precision": law.precision,
         }
 
+    def _hidden(self, obs: Observation | EpisodeBatch) -> torch.Tensor:
+        return self.token_model.response_hidden(obs) if isinstance(obs, EpisodeBatch) else self._context_hidden(obs)
+
     def _context_hidden(self, obs: Observation) -> torch.Tensor:
-        return self.token_model.context_hidden(obs["input_ids"].long(), obs["attention_mask"].long().sum(-1))
+        return self.token_model.context_hidden(*_contexts(obs))
+
+    def _law(self, obs: Observation | EpisodeBatch, hidden: torch.Tensor) -> TokenDistribution:
+        """Returns the law of the next token, whose context's state is ``hidden``."""
+        model = self.token_model
+        if isinstance(obs, EpisodeBatch):
+            return model.episode_law(obs, hidden)
+        input_ids, lengths = _contexts(obs)
+        positions = lengths - obs["prompt_length"].long().reshape(-1) if "prompt_length" in obs else None
+        mask = model.restrict_contexts(input_ids, lengths, model.allowed(positions, None))
+        return model.distribution(hidden, mask)
 
     def _values(self, hidden: torch.Tensor) -> torch.Tensor:
         return self.value_head(hidden.float()).squeeze(-1)
 
-    def _choice(self, hidden: torch.Tensor, mask: torch.Tensor | None, deterministic: bool) -> Choice:
-        law = self.token_model.distribution(hidden, mask)
+    def _choice(self, hidden: torch.Tensor, law: TokenDistribution, deterministic: bool) -> Choice:
         actions = law.mode() if deterministic else law.sample(self.generator)
-        return Choice(actions, law.log_prob(actions), self._values(hidden))
+        supports = law.support if self.token_model.cuts else None
+        return Choice(actions, law.log_prob(actions), self._values(hidden), supports)
 
-    def _mask(self, masks: np.ndarray | None) -> torch.Tensor | None:
-        return None if masks is None else torch.from_numpy(np.array(masks, bool)).to(self.device)
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device)
 
     def _weights(self) -> tuple[int, ...]:
         """Changes whenever the weights do: torch counts writes into a tensor, but not those of fused optimizers."""
@@ -313,6 +349,11 @@ def check_spaces(observation_space: spaces.Space, action_space: spaces.Space) ->
         raise AgentError(f"A Transformer chooses tokens, a Discrete space. Actual space: {action_space}.")
     length = observation_space["input_ids"].shape
     return int(action_space.n), int(length[0]) if length else 0
+
+
+def _contexts(obs: Observation) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the tokens of B observations, int64 ``(B, L)``, and how many they are, int64 ``(B,)``."""
+    return obs["input_ids"].long(), obs["attention_mask"].long().sum(-1)
 
 
 def _optimizer(spec: str | type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:

@@ -50,7 +50,10 @@ class PPO(SB3PPO, EpisodicAlgorithm):
             weights, which hold no language to keep.
         kl_target: KL a token to hold by adapting ``kl_coef``, in nat.
         kl_estimator: ``"k1"``, ``"k2"`` or ``"k3"``; see `textgym.agents.kl`.
-        policy_kwargs: Arguments of `TransformerPolicy`: ``temperature``, ``top_k``, ``top_p``, ``precision``,
+        regularisation: KL in the loss, whitened or scaled rewards, a reward for texts that are cut off, as a
+            dictionary; see `textgym.agents.regularisation.Regularisation`.
+        policy_kwargs: Arguments of `TransformerPolicy`: ``temperature``, ``top_k``, ``top_p``, ``min_p``,
+            ``suppress_tokens``, ``forced_tokens``, ``min_new_tokens``, ``precision``,
             ``optimizer_class``, ``optimizer_kwargs``.
         learning_rate, n_steps, batch_size, n_epochs, gamma, gae_lambda, clip_range, clip_range_vf, normalize_advantage,
             ent_coef, vf_coef, max_grad_norm, target_kl, stats_window_size, tensorboard_log, verbose, seed, device: See
@@ -83,6 +86,7 @@ class PPO(SB3PPO, EpisodicAlgorithm):
         kl_coef: float | str | None = "auto",
         kl_target: float | None = None,
         kl_estimator: str = "k1",
+        regularisation: dict[str, Any] | None = None,
         policy_kwargs: dict[str, Any] | None = None,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
@@ -119,3 +123,8 @@ class PPO(SB3PPO, EpisodicAlgorithm):
         )
         self.batch_size = batch_size
         self._setup_model()
+
+    def train(self) -> None:
+        """Updates the policy, by SB3's own ``train()``."""
+        with self.kl_in_loss():
+            super().train()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from textgym.errors import AgentError, ModelError
 
 from . import fast_gpt2
 from .decoding import Decoder, causal_hidden
-from .distributions import TokenDistribution, check_law
+from .distributions import NO_RULES, TokenDistribution, TokenRules, check_law
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 BUCKET_TOKENS = 1024
@@ -29,13 +29,27 @@ class EpisodeBatch(NamedTuple):
         input_ids: Prompts and completions, right-padded, int64 ``(B, T)``.
         response_mask: True where the policy chose the token, bool ``(B, T)``; M places in all, numbered by row.
         lengths: Tokens of each episode, ascending.
-        action_masks: True for tokens that could be chosen, bool ``(M, V)``, or None where all could.
+        action_masks: True for tokens that the environment let choose, bool ``(M, V)``, or None for all.
+        supports: True for tokens that the policy's own law could draw, as it was when it drew them, bool ``(M, V)``;
+            None where it kept no record or left out no token.
+        reference_log_probs: log π_ref of each, float32 ``(M,)``, where the update prices the KL; else None.
     """
 
     input_ids: torch.Tensor
     response_mask: torch.Tensor
     lengths: Sequence[int]
     action_masks: torch.Tensor | None = None
+    supports: torch.Tensor | None = None
+    reference_log_probs: torch.Tensor | None = None
+
+    @property
+    def positions(self) -> torch.Tensor:
+        """Place of each chosen token after the prompt, from 0 on, replies of the environment included, int64 ``(M,)``.
+
+        The policy writes the first token after a prompt, so that is where its episode's first choice is.
+        """
+        cells = torch.arange(self.input_ids.shape[1], device=self.input_ids.device)
+        return (cells - self.response_mask.int().argmax(-1, keepdim=True))[self.response_mask]
 
     @property
     def actions(self) -> torch.Tensor:
@@ -43,17 +57,38 @@ class EpisodeBatch(NamedTuple):
         return self.input_ids[self.response_mask]
 
 
+class ContextReader(Protocol):
+    """What reads growing contexts, each token once: a `Decoder`, or one for each of several models."""
+
+    ids: np.ndarray
+
+    def advance(self, input_ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
+        """Returns the last hidden state of each context; see `Decoder.advance`."""
+
+    def move(self, source: int, target: int) -> None:
+        """Copies one context's slot into another; see `Decoder.move`."""
+
+
 class TokenModel(nn.Module):
     """Hidden states, logits and token laws of a language model, over the V tokens of an environment.
 
     The body may compute in bfloat16; logits and all that follows are float32.
+
+    The law at a place is that of `TokenDistribution`, over what the environment, the ``rules`` and, in models that
+    extend this one, ``restrict_*`` allow there. Where a filter cuts it, and tokens were drawn, its support is theirs at
+    that moment, kept with them (`EpisodeBatch.supports`): the same filter over other weights, or over the same ones
+    rounded otherwise, could leave out a token that was drawn.
 
     Args:
         lm: The model.
         vocab_size: Tokens of the environment, V; embedding rows beyond them are sliced away.
         temperature, top_k, top_p: See `TokenDistribution`.
         precision: ``"float32"``, ``"bfloat16"`` (autocast, float32 weights), or ``"auto"``: bfloat16 on a GPU.
+        min_p: See `TokenDistribution`.
+        rules: What may stand where in a completion, whatever the model says.
     """
+
+    _allowed: torch.Tensor | None
 
     def __init__(
         self,
@@ -63,9 +98,11 @@ class TokenModel(nn.Module):
         top_k: int | None = None,
         top_p: float | None = None,
         precision: str = "auto",
+        min_p: float | None = None,
+        rules: TokenRules = NO_RULES,
     ) -> None:
         super().__init__()
-        check_law(temperature, top_k, top_p)
+        check_law(temperature, top_k, top_p, min_p)
         if precision not in PRECISIONS:
             raise AgentError(f"precision is one of {', '.join(PRECISIONS)}. Actual value: {precision!r}.")
         self.lm = lm
@@ -73,7 +110,11 @@ class TokenModel(nn.Module):
         self.temperature = temperature
         self.top_k = top_k
         self.top_p = top_p
+        self.min_p = min_p
         self.precision = precision
+        self.rules = rules
+        allowed = rules.table(vocab_size)
+        self.register_buffer("_allowed", None if allowed is None else allowed.to(lm.device), persistent=False)
         self._check_head()
 
     @property
@@ -86,6 +127,11 @@ class TokenModel(nn.Module):
         """Whether the body computes in bfloat16."""
         return self.precision == "bfloat16" or (self.precision == "auto" and self.device.type == "cuda")
 
+    @property
+    def cuts(self) -> bool:
+        """Whether the law leaves out tokens by how likely some model finds them."""
+        return not self.top_k is self.top_p is self.min_p is None
+
     def autocast(self) -> AbstractContextManager[None]:
         """Returns the context in which the body runs."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced_precision)
@@ -96,14 +142,14 @@ class TokenModel(nn.Module):
         self.lm.eval()
         return self
 
-    def decoder(self, size: int, length: int) -> Decoder:
+    def decoder(self, size: int, length: int) -> ContextReader:
         """Returns a decoder of ``size`` contexts of up to ``length`` tokens, for as long as the weights stay."""
         if fast_gpt2.supports(self.lm):
             dtype = torch.bfloat16 if self.reduced_precision else torch.float32
             return fast_gpt2.GPT2Decoder(self.lm, size, length, dtype)
         return Decoder(self.lm, size, length)
 
-    def advance(self, decoder: Decoder, input_ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
+    def advance(self, decoder: ContextReader, input_ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
         """Returns the last hidden state of growing contexts, ``(n, D)``; see `Decoder.advance`."""
         with self.autocast():
             return decoder.advance(input_ids, lengths)
@@ -136,11 +182,61 @@ class TokenModel(nn.Module):
 
     def distribution(self, hidden: torch.Tensor, mask: torch.Tensor | None = None) -> TokenDistribution:
         """Returns the law of the next token; ``mask`` bool ``(B, V)`` is True for tokens that may be drawn."""
-        return TokenDistribution(self.logits(hidden), self.temperature, self.top_k, self.top_p, mask)
+        return TokenDistribution(self.logits(hidden), self.temperature, self.top_k, self.top_p, mask, self.min_p)
 
-    def episode_law(self, episodes: EpisodeBatch) -> TokenDistribution:
-        """Returns the law that each chosen token was drawn from, ``(M, V)``."""
-        return self.distribution(self.response_hidden(episodes), episodes.action_masks)
+    def allowed(self, positions: torch.Tensor | None, action_masks: torch.Tensor | None) -> torch.Tensor | None:
+        """Returns what the environment and the rules let draw, bool ``(B, V)``, or None where that is everything.
+
+        Args:
+            positions: Place of each token after the prompt, int64 ``(B,)``, or None where nobody told.
+            action_masks: True for tokens that the environment lets choose, bool ``(B, V)``, or None for all.
+
+        Raises:
+            AgentError: If nothing is left in some row, or the rules need positions that nobody told.
+        """
+        mask = action_masks
+        if self._allowed is not None:
+            last = len(self._allowed) - 1
+            if positions is None and last:
+                raise AgentError(
+                    "forced_tokens and min_new_tokens depend on where the completion begins, so observations need "
+                    "prompt_length, as those of textgym environments have it."
+                )
+            rules = self._allowed[-1:] if positions is None else self._allowed[positions.clamp(max=last)]
+            mask = rules if mask is None else mask & rules
+        if mask is not None and not bool((alive := mask.any(-1)).all()):
+            row = int((~alive).nonzero()[0])
+            place = "" if positions is None else f", position {int(positions[row])} of its completion"
+            raise AgentError(
+                f"No token is left to draw in row {row}{place}: the environment's action mask, suppress_tokens, "
+                f"forced_tokens and min_new_tokens exclude all {self.vocab_size}. Actual rules: {self.rules}. Loosen "
+                "them, or the environment's allowed tokens."
+            )
+        return mask
+
+    def restrict_step(
+        self, decoder: ContextReader, input_ids: np.ndarray, lengths: np.ndarray, mask: torch.Tensor | None
+    ) -> torch.Tensor | None:
+        """Returns what may be drawn next in contexts that ``decoder`` follows: here, ``mask``; see `advance`."""
+        return mask
+
+    def restrict_contexts(
+        self, input_ids: torch.Tensor, lengths: torch.Tensor, mask: torch.Tensor | None
+    ) -> torch.Tensor | None:
+        """Returns what may be drawn next in whole contexts: here, ``mask``; see `context_hidden`."""
+        return mask
+
+    def restrict_episodes(self, episodes: EpisodeBatch, mask: torch.Tensor | None) -> torch.Tensor | None:
+        """Returns what could be drawn for each chosen token: here, ``mask``; see `response_hidden`."""
+        return mask
+
+    def episode_law(self, episodes: EpisodeBatch, hidden: torch.Tensor | None = None) -> TokenDistribution:
+        """Returns the law that each chosen token was drawn from, ``(M, V)``; ``hidden`` is `response_hidden`'s."""
+        hidden = self.response_hidden(episodes) if hidden is None else hidden
+        if self.cuts and episodes.supports is not None:
+            return TokenDistribution(self.logits(hidden), self.temperature, mask=episodes.supports)
+        mask = self.allowed(episodes.positions, episodes.action_masks)
+        return self.distribution(hidden, self.restrict_episodes(episodes, mask))
 
     def log_probs(self, episodes: EpisodeBatch) -> torch.Tensor:
         """Returns log π of each chosen token, float32 ``(M,)``."""

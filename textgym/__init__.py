@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib.metadata import version as _version
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,9 @@ def evaluate(agent: Any, env_id: str | Task, **kwargs: Any) -> Any:
     """Plays an agent through an environment and returns a `textgym.evaluation.Report`.
 
     Args:
-        agent: Whatever has Stable-Baselines3's ``predict``; a function from prompt to completion; a saved agent or
-            run folder; a Hugging Face model; or ``"module:Class"``.
+        agent: Whatever has Stable-Baselines3's ``predict``; a function from prompt to completion; a Hugging Face
+            model; or a name, such as ``"oracle"``, ``"runs/demo"`` or ``"beam_search(tiny, n=4)"``, which
+            `textgym.agents.load` lists.
         env_id: A registered id, or a `Task`.
         **kwargs: ``episodes``, ``seed``, ``split``, ``deterministic`` and the options of the environment; see
             `textgym.evaluation.evaluate`.
@@ -49,7 +51,9 @@ def evaluate(agent: Any, env_id: str | Task, **kwargs: Any) -> Any:
     if isinstance(agent, str | Path) or hasattr(agent, "get_output_embeddings"):
         from textgym import agents
 
-        agent = agents.load(agent)
+        own = inspect.signature(evaluation.evaluate).parameters
+        options = {name: value for name, value in kwargs.items() if name not in own}
+        agent = agents.load(agent, env_id, env_kwargs={"split": kwargs.get("split", "test"), **options})
     return evaluation.evaluate(agent, env_id, **kwargs)
 
 

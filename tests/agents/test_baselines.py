@@ -3,13 +3,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
 
 import textgym
-from textgym.agents import BestOfN, RandomAgent, ZeroShot, baselines, make_vec_env
+from textgym.agents import BestOfN, Greedy, RandomAgent, ZeroShot, best_of_n, make_vec_env
 from textgym.errors import AgentError, ModelError
 
 TARGET, NUMBERS = "TextGen-Target-v0", "TextGen-Numbers-v0"
@@ -49,6 +50,21 @@ def test_zero_shot_is_the_model_as_it_is() -> None:
         ZeroShot("scratch")
     with pytest.raises(ModelError, match="environment has 4096"):
         ZeroShot({"vocab_size": 14}, "TextGen-Sentiment-v0")
+
+
+def test_greedy_takes_the_likeliest_token_whatever_it_is_asked_for() -> None:
+    sampling = ZeroShot("tiny", "TextGen-Sentiment-v0", seed=0)
+    greedy = Greedy(sampling)
+    obs = make_vec_env("TextGen-Sentiment-v0", 3).reset()
+    expected, _ = sampling.predict(obs, deterministic=True)
+    for deterministic in (False, True):
+        assert np.array_equal(greedy.predict(obs, deterministic=deterministic)[0], expected)
+    reports = [
+        textgym.evaluate(greedy, "TextGen-Sentiment-v0", episodes=4, seed=seed, reward="length") for seed in (0, 1)
+    ]
+    assert [e.completion for e in reports[0].episodes] == [e.completion for e in reports[1].episodes]
+    masked = textgym.evaluate(Greedy("scratch", "TextGen-Brackets-v0"), "TextGen-Brackets-v0", episodes=4)
+    assert len(masked.episodes) == 4
 
 
 def test_best_of_n_is_better_the_larger_n_is() -> None:
@@ -92,7 +108,7 @@ def test_best_of_n_finds_the_prompts_of_a_generated_task(monkeypatch: pytest.Mon
     env_id = "TextGen-Brackets-v0"
     one = ZeroShot("scratch", env_id, seed=0)
     agent = BestOfN(one, env_id, n=8, partial=True)
-    monkeypatch.setattr(baselines, "SEARCHED", 500)
+    monkeypatch.setattr(best_of_n, "SEARCHED", 500)
     for split in ("test", "validation", "train"):
         best, mean = (textgym.evaluate(a, env_id, episodes=32, split=split, partial=True).mean for a in (agent, one))
         assert best > mean + 0.05
@@ -100,6 +116,29 @@ def test_best_of_n_finds_the_prompts_of_a_generated_task(monkeypatch: pytest.Mon
     vec.set_options({"prompt_index": 10**9})
     with pytest.raises(AgentError, match="of an endless split it knows the first 500 prompts"):
         agent.predict(vec.reset())
+
+
+def test_best_of_n_plays_whole_conversations() -> None:
+    """Each of n is played to its end against the simulator, and the best is then what the environment pays."""
+    env_id = "TextGen-CustomerService-v0"
+    writer = ZeroShot("tiny", seed=0)
+    best, mean = (
+        textgym.evaluate(agent, env_id, episodes=6, num_envs=3, max_new_tokens=48, reward="length(target=60)").mean
+        for agent in (BestOfN(writer, env_id, n=6, max_new_tokens=48, reward="length(target=60)"), writer)
+    )
+    assert best > mean
+
+
+def test_a_plan_that_is_over_waits_for_the_reset() -> None:
+    """Gymnasium's own order of resets asks for one more action after the end, and ignores it."""
+    envs = gym.make_vec(NUMBERS, num_envs=4)
+    agent = BestOfN(ZeroShot("scratch", NUMBERS, seed=0), NUMBERS, n=2)
+    (obs, _), state, ended = envs.reset(seed=0), None, 0
+    for _ in range(60):
+        actions, state = agent.predict(obs, state)
+        obs, _, terminated, _, _ = envs.step(actions)
+        ended += int(terminated.sum())
+    assert ended > 4
 
 
 def test_best_of_n_says_what_it_cannot_do() -> None:

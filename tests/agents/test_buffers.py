@@ -10,6 +10,7 @@ from stable_baselines3.common.buffers import RolloutBuffer
 
 from textgym.agents.buffers import EpisodeBuffer, generalized_advantage_estimation
 from textgym.agents.episodes import Episodes, deal
+from textgym.errors import AgentError
 
 VOCAB = 11
 
@@ -191,3 +192,39 @@ def test_episodes_of_lists() -> None:
     (_, batch), *_ = episodes.batches(np.arange(2), None, torch.device("cpu"))
     assert batch.action_masks is not None
     assert np.array_equal(batch.action_masks.numpy(), np.tile(mask, (3, 1)))
+
+
+def test_episodes_are_sealed_group_after_group_with_their_infos() -> None:
+    buffer = EpisodeBuffer(VOCAB, torch.device("cpu"), n_samples=2)
+    numbers = buffer.open(4, np.array([7, 3, 7, 3]))
+    prompts = [[1], [2, 2], [1], [2, 2]]
+    for i in numbers.tolist():
+        tokens = torch.full((1,), float(i))
+        buffer.add(numbers[[i]], np.array([len(prompts[i])]), np.array([i]), tokens, tokens)
+        buffer.close(i, np.array([*prompts[i], 4 + i]), {"number": i})
+    episodes = buffer.seal()
+    assert [info["number"] for info in buffer.infos] == [1, 3, 0, 2]
+    assert episodes.input_ids[np.arange(4), episodes.lengths - 1].tolist() == [5, 7, 4, 6]
+    assert episodes.rewards.sum(1).tolist() == episodes.log_probs.sum(1).tolist() == [1, 3, 0, 2]
+
+
+def test_a_group_of_different_prompts_is_refused() -> None:
+    buffer = EpisodeBuffer(VOCAB, torch.device("cpu"), n_samples=2)
+    nothing = torch.zeros(1)
+    for i, prompt in enumerate([[1], [1, 1], [3], [3]]):
+        buffer.open(1, np.array([i // 2]))
+        buffer.add(np.array([i]), np.array([len(prompt)]), np.zeros(1), nothing, nothing)
+        buffer.close(i, np.array([*prompt, 1]))
+    with pytest.raises(AgentError, match=r"1 of 2 groups of 2 episodes .* ids \[1\] and \[1, 1\]"):
+        buffer.seal()
+
+
+def test_minibatches_of_steps_hold_every_episode_once() -> None:
+    buffer, expected = filled()
+    counts = buffer.episodes.response_mask.sum(1)
+    parts = buffer.minibatches(3)
+    assert len(parts) == 3
+    assert sorted(np.concatenate(parts)) == list(range(len(expected)))
+    assert np.ptp([counts[part].sum() for part in parts]) <= 2 * 6
+    for part in parts:
+        assert sum(len(sample.actions) for sample in buffer.get(7, part)) == counts[part].sum()

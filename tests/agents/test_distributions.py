@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers import MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from textgym.agents.distributions import OUTSIDE, TokenDistribution, check_law
+from textgym.agents.distributions import OUTSIDE, TokenDistribution, TokenRules, check_law
 from textgym.errors import AgentError
 
 LAWS = [
@@ -15,8 +15,9 @@ LAWS = [
     {"temperature": 2.0},
     {"top_k": 3},
     {"top_p": 0.8},
+    {"min_p": 0.1},
     {"mask": torch.tensor([True, False, True, True, False, True, True, True])},
-    {"temperature": 1.5, "top_k": 5, "top_p": 0.9, "mask": torch.tensor([True] * 5 + [False] * 3)},
+    {"temperature": 1.5, "top_k": 5, "top_p": 0.9, "min_p": 0.3, "mask": torch.tensor([True] * 5 + [False] * 3)},
 ]
 LOGITS = torch.tensor([2.0, -1.0, 0.5, 0.0, 3.0, -2.0, 1.0, -30.0])
 
@@ -49,15 +50,25 @@ def test_filters_keep_what_transformers_keeps() -> None:
     for law, warpers in (
         ({"top_k": 7}, [TopKLogitsWarper(7)]),
         ({"top_p": 0.6}, [TopPLogitsWarper(0.6)]),
+        ({"min_p": 0.05}, [MinPLogitsWarper(0.05)]),
         (
-            {"temperature": 1.7, "top_k": 20, "top_p": 0.8},
-            [TemperatureLogitsWarper(1.7), TopKLogitsWarper(20), TopPLogitsWarper(0.8)],
+            {"temperature": 1.7, "top_k": 20, "top_p": 0.8, "min_p": 0.1},
+            [TemperatureLogitsWarper(1.7), TopKLogitsWarper(20), TopPLogitsWarper(0.8), MinPLogitsWarper(0.1)],
         ),
     ):
         theirs = logits.clone()
         for warper in warpers:
             theirs = warper(None, theirs)
-        torch.testing.assert_close(TokenDistribution(logits, **law).log_probs.exp(), theirs.softmax(-1))
+        ours = TokenDistribution(logits, **law)
+        torch.testing.assert_close(ours.log_probs.exp(), theirs.softmax(-1))
+        assert torch.equal(ours.support, theirs > -torch.inf)
+
+
+def test_min_p_by_hand() -> None:
+    """The paper's rule at p = 0.25 of a likeliest token of 0.5: what lies below 0.125 goes."""
+    law = TokenDistribution(torch.tensor([[0.5, 0.25, 0.15, 0.06, 0.04]]).log(), min_p=0.25)
+    expected = torch.tensor([[0.5, 0.25, 0.15, 0.0, 0.0]]) / 0.9
+    torch.testing.assert_close(law.log_probs.exp(), expected)
 
 
 def test_a_token_of_probability_zero_is_never_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +81,7 @@ def test_a_token_of_probability_zero_is_never_drawn(monkeypatch: pytest.MonkeyPa
 
 def test_gradients_stay_finite_where_tokens_are_excluded() -> None:
     logits = LOGITS[None].clone().requires_grad_()
-    law = TokenDistribution(logits, top_k=3, mask=LAWS[5]["mask"])
+    law = TokenDistribution(logits, top_k=3, min_p=0.01, mask=LAWS[6]["mask"])
     (law.log_prob(torch.tensor([0])).sum() + law.entropy().sum()).backward()
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
@@ -101,7 +112,40 @@ def test_the_same_generator_draws_the_same_tokens() -> None:
     assert torch.equal(first, law.sample(torch.Generator().manual_seed(3)))
 
 
-@pytest.mark.parametrize("law", [{"temperature": 0.0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}])
+@pytest.mark.parametrize("law", [{"temperature": 0.0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}, {"min_p": 0}])
 def test_parameters_out_of_range_are_refused(law: dict) -> None:
     with pytest.raises(AgentError, match=str(next(iter(law.values())))):
         check_law(**{"temperature": 1.0, "top_k": None, "top_p": None, **law})
+
+
+def test_rules_by_position() -> None:
+    """Written out: token 3 never, token 1 second, and EOS (2) not among the first three."""
+    rules = TokenRules(suppress_tokens=[3], forced_tokens=[[1, 1]], min_new_tokens=3, eos_id=2)
+    table = rules.table(5)
+    assert table is not None
+    assert table.int().tolist() == [[1, 1, 0, 0, 1], [0, 1, 0, 0, 0], [1, 1, 0, 0, 1], [1, 1, 1, 0, 1]]
+    assert TokenRules().table(5) is None
+    only = TokenRules(suppress_tokens=[0]).table(2)
+    assert only is not None
+    assert only.tolist() == [[False, True]]  # holds everywhere, so no position need be known
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"suppress_tokens": [5]}, r"suppress_tokens asks for a token in \[0, 5\)\. Actual value: 5"),
+        ({"suppress_tokens": ["a"]}, "'a'"),
+        ({"suppress_tokens": [0, 1, 2, 3, 4]}, "no token for position 0"),
+        ({"forced_tokens": [[0, 1], [0, 2]]}, "two tokens for position 0: 1, 2"),
+        ({"forced_tokens": [[-1, 1]]}, "-1"),
+        ({"forced_tokens": [3]}, r"pairs \[position, token\]. Actual value: 3"),
+        ({"forced_tokens": [[4, 3]], "suppress_tokens": [3]}, "no token for position 4"),
+        ({"forced_tokens": [[1, 2]], "min_new_tokens": 2, "eos_id": 2}, "no token for position 1"),
+        ({"min_new_tokens": 2}, "eos_id"),
+        ({"min_new_tokens": -2, "eos_id": 2}, "-2"),
+        ({"min_new_tokens": 2, "eos_id": 7}, "7"),
+    ],
+)
+def test_rules_that_cannot_be_kept_are_refused(rules: dict, message: str) -> None:
+    with pytest.raises(AgentError, match=message):
+        TokenRules(**rules).table(5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 
 from textgym.agents import PPO, REINFORCE
 from textgym.agents.episodes import Episodes
+from textgym.agents.grpo import GRPO, RLOO, DrGRPO
 
 ROLLOUTS, EPISODES, TOKENS = 30, 512, 4
 SHARED = {
@@ -31,6 +33,13 @@ ALGORITHMS: dict[str, Any] = {
         f"reinforce-{name}": lambda model, name=name: REINFORCE(model, "TextGen-Target-v0", **SHARED, baseline=name)
         for name in ("none", "mean", "leave_one_out", "value")
     },
+    "reinforce-clipped": lambda model: REINFORCE(model, "TextGen-Target-v0", **SHARED, clip_range=0.2),
+    "rloo": lambda model: RLOO(model, "TextGen-Target-v0", **SHARED),
+}
+K = 8
+BIASED: dict[str, Any] = {
+    "grpo": lambda model: GRPO(model, "TextGen-Target-v0", **SHARED, n_samples=K),
+    "dr_grpo": lambda model: DrGRPO(model, "TextGen-Target-v0", **SHARED, n_samples=K),
 }
 
 
@@ -67,8 +76,49 @@ def flat(tensors: Any) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_the_gradient_of_a_rollout_is_the_policy_gradient(name: str, start: Any) -> None:
+    agent, expected, _, gradients = measure(ALGORITHMS[name], start)
+    assert agent._n_updates == ROLLOUTS
+    assert_mean(gradients, expected)
+
+
+@pytest.mark.parametrize("name", BIASED)
+def test_the_gradient_of_a_group_norm_is_off_by_the_factor_that_is_told(name: str, start: Any) -> None:
+    """With one prompt and a reward of 0 or 1, normalising by group scales the gradient by what `factor` says."""
+    _, expected, objective, gradients = measure(BIASED[name], start)
+    scale = factor(objective, K, divided=name == "grpo")
+    assert scale == pytest.approx(1 - 1 / K) if name == "dr_grpo" else scale > 1.5
+    assert_mean(gradients, scale * expected)
+    bias = (gradients.mean(0) - expected).square().sum()
+    noise = gradients.var(0).sum() / ROLLOUTS
+    assert bias > 3 * noise or name == "dr_grpo"  # what is merely 1 / K shorter hides in the noise
+
+
+def test_the_bias_of_grpo_turns_the_gradient_where_prompts_differ_and_that_of_dr_grpo_does_not() -> None:
+    hard, even = factor(0.02, K, divided=True), factor(0.5, K, divided=True)
+    assert hard / even > 1.3  # a prompt that is hardly ever solved counts more than its part of the objective
+    assert factor(0.02, K, divided=False) == pytest.approx(factor(0.5, K, divided=False)) == 1 - 1 / K
+    assert factor(0.3, 2, divided=True) == pytest.approx(0.5**0.5, rel=1e-3)  # two that differ are ±1 / √2
+
+
+def factor(p: float, k: int, divided: bool) -> float:
+    """E[Â | success] − E[Â | failure] of a group of k, by which ∇J is multiplied: E[Â ∇log π] = that × ∇p.
+
+    For rewards r of 0 or 1, E[1{r = 1} ∇log π] = ∇p = −E[1{r = 0} ∇log π]; the other k − 1 succeed independently.
+    """
+    total = 0.0
+    for others in range(k):
+        chance = math.comb(k - 1, others) * p**others * (1 - p) ** (k - 1 - others)
+        for own in (0, 1):
+            group = np.array([own] + [1] * others + [0] * (k - 1 - others))
+            advantage = own - group.mean()
+            total += chance * (1 if own else -1) * (advantage / (group.std(ddof=1) + 1e-4) if divided else advantage)
+    return total
+
+
+def measure(make: Any, start: Any) -> tuple[Any, torch.Tensor, float, torch.Tensor]:
+    """The agent, the exact gradient, the objective, and the gradients of some rollouts of one policy."""
     config, weights = start
-    agent = ALGORITHMS[name]({key: config[key] for key in ("n_layer", "n_embd", "n_head")})
+    agent = make({key: config[key] for key in ("n_layer", "n_embd", "n_head")})
     agent.policy.load_state_dict(weights)
     expected, objective = exact(agent)
     assert 0.05 < objective < 0.95
@@ -79,8 +129,10 @@ def test_the_gradient_of_a_rollout_is_the_policy_gradient(name: str, start: Any)
         assert agent.rollout_buffer.episodes.response_mask.sum() == EPISODES * TOKENS
         steps.append((flat(agent.policy.lm.parameters()) - before) * TOKENS)  # losses are means over tokens
         agent.policy.load_state_dict(weights)
-    gradients = torch.stack(steps)
+    return agent, expected, objective, torch.stack(steps)
 
+
+def assert_mean(gradients: torch.Tensor, expected: torch.Tensor) -> None:
     # The mean of n independent gradients misses the truth by E‖ĝ − g‖² = tr(Σ) / n. Being a sum over some dozen
     # directions that matter, the squared miss stays within three times its expectation.
     mean = gradients.mean(0)

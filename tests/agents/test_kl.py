@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from textgym.agents import kl
 from textgym.errors import AgentError
@@ -12,6 +13,8 @@ def test_estimators_by_hand() -> None:
     np.testing.assert_allclose(kl.k1(log_ratio), [0, 0.5, -0.5])
     np.testing.assert_allclose(kl.k2(log_ratio), [0, 0.125, 0.125])
     np.testing.assert_allclose(kl.k3(log_ratio), [0, np.exp(-0.5) - 0.5, np.exp(0.5) - 1.5])
+    for estimate in kl.ESTIMATORS.values():
+        np.testing.assert_allclose(estimate(torch.from_numpy(log_ratio)).numpy(), estimate(log_ratio))
 
 
 def test_k1_and_k3_are_unbiased_and_k2_nearly() -> None:
@@ -39,6 +42,19 @@ def test_the_adaptive_coefficient_follows_ziegler_and_reaches_its_target() -> No
     assert other.coef == controller.coef
 
 
+def test_the_doubling_coefficient_strides_to_its_band() -> None:
+    controller = kl.controller(0.1, 0.02, "doubling")
+    for measured, expected in ((0.029, 0.1), (0.031, 0.2), (1.0, 0.4), (0.0134, 0.4), (0.0133, 0.2), (-0.1, 0.1)):
+        controller.update(measured)
+        assert controller.coef == pytest.approx(expected)
+    for _ in range(10):  # a policy whose KL falls with the price; 0.1 → 0.0016 is six strides
+        controller.update(0.00003 / controller.coef)
+    assert 0.02 / 1.5 <= 0.00003 / controller.coef <= 0.02 * 1.5
+    other = kl.controller(0.5, 0.02, "doubling")
+    other.load_state_dict(controller.state_dict())
+    assert other.coef == controller.coef
+
+
 def test_a_fixed_coefficient_stays() -> None:
     controller = kl.controller(0.1, None)
     controller.update(5.0)
@@ -48,6 +64,9 @@ def test_a_fixed_coefficient_stays() -> None:
 def test_bad_values_are_refused() -> None:
     with pytest.raises(AgentError, match="Choose from k1, k2, k3"):
         kl.estimator("k")
+    with pytest.raises(AgentError, match="zero on average"):
+        kl.estimator("k1", "loss")
+    assert kl.estimator("k2", "loss") is kl.k2
     for coef, target in ((-0.1, None), (float("nan"), None), (0.0, 0.1), (0.1, 0.0)):
         with pytest.raises(AgentError, match="must"):
             kl.controller(coef, target)

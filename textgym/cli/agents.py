@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from textgym import plugins
+from textgym.agents import ALGORITHMS
 from textgym.cli.console import quiet
 from textgym.cli.options import json_or_text
 from textgym.errors import OptionError, suggest
 
 if TYPE_CHECKING:
     from textgym.evaluation import Run, RunConfig
-
-ALGORITHMS = {"ppo": "PPO", "reinforce": "REINFORCE"}
-"""Class in `textgym.agents`, by the name that ``--algo`` takes."""
 
 FIXED = {"self", "model", "env", "n_envs", "seed", "device", "verbose", "gamma", "env_kwargs", "tensorboard_log"}
 """Arguments of an algorithm that have an option of their own, or none."""
@@ -100,12 +98,12 @@ def resumed(run: Run, device: str) -> Any:
     return algorithm(run.config.algorithm).load(checkpoints[max(checkpoints)], device=check_device(device))
 
 
-def load(spec: str, device: str) -> Any:
-    """Returns the agent that ``spec`` names."""
+def load(spec: str, device: str, env_id: str | None = None, options: Mapping[str, Any] | None = None) -> Any:
+    """Returns the agent that ``spec`` names, to play an environment with these options; see `textgym.agents.load`."""
     from textgym import agents
 
     quiet()
-    return agents.load(spec, device=check_device(device))
+    return agents.load(spec, env_id, device=check_device(device), env_kwargs=options)
 
 
 def check_device(device: str) -> str:

@@ -20,6 +20,10 @@ EXAMPLES = """
 `textgym evaluate runs/sentiment TextGen-Sentiment-v0`
 
 `textgym evaluate tiny TextGen-Sentiment-v0 --episodes 64 --reward vader --json vader.json`
+
+`textgym evaluate "best_of_n(tiny, n=4)" TextGen-Sentiment-v0 --episodes 64`
+
+`textgym evaluate my_agents.py:MyAgent TextGen-Numbers-v0`
 """
 
 
@@ -27,8 +31,9 @@ def command(
     agent: Annotated[
         str,
         typer.Argument(
-            metavar="RUN_OR_MODEL",
-            help="A run folder, a saved agent, a Hugging Face model (folder or name), or module:Class.",
+            metavar="AGENT",
+            help="A run folder, a saved agent, a Hugging Face model, oracle, random, beam_search(AGENT, n=4), "
+            "best_of_n(AGENT), majority_vote(AGENT), greedy(AGENT), replay(FILE), module:Class or file.py:Class.",
             show_default=False,
         ),
     ],
@@ -62,7 +67,7 @@ def command(
         from textgym.evaluation import evaluate
         from textgym.evaluation.report import number
 
-        player = agents.load(agent, device)
+        player = agents.load(agent, device, env_id, {**inherited, **given})
     with bar("playing") as progress:
         report = evaluate(
             player,

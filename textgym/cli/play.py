@@ -58,9 +58,16 @@ def command(
     completion.
     """
     entry = registry.entry(env_id)
-    agent = None if model is None else agents.load(model, device)
-    tokenizer = getattr(agent, "tokenizer", None)
-    env = gym.make(env_id, **env_kwargs(options, split=split, reward=reward, tokenizer=tokenizer)).unwrapped
+    given = env_kwargs(options, split=split, reward=reward)
+    agent = None if model is None else agents.load(model, device, env_id, given)
+    if agent is not None and not hasattr(agent, "policy"):
+        raise OptionError(
+            f"{model!r} has no language model whose next tokens could be proposed. Give a run folder, a saved agent or "
+            "a Hugging Face model."
+        )
+    if (tokenizer := getattr(agent, "tokenizer", None)) is not None:
+        given["tokenizer"] = tokenizer
+    env = gym.make(env_id, **given).unwrapped
     assert isinstance(env, TextGenEnv)
     obs, info = env.reset(seed=seed, options=None if prompt is None else {"prompt": prompt})
     out.print(f"[bold]{entry.id}[/]  {escape(entry.summary)}")

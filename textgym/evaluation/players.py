@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, Protocol
 
@@ -42,9 +42,7 @@ class AgentPlayer:
         self.agent = agent
         self.deterministic = deterministic
         self.state: Any = None
-        parameters = inspect.signature(agent.predict).parameters
-        takes_masks = "action_masks" in parameters  # the name that sb3-contrib gave it
-        self.masks = {"action_masks": envs.action_masks()} if takes_masks and envs.masks_actions else {}
+        self.masks = {"action_masks": envs.action_masks()} if envs.masks_actions and takes_masks(agent) else {}
 
     def begin(self, row: int, item: Row) -> None:
         """Does nothing: ``predict`` is told by ``episode_start``."""
@@ -65,6 +63,11 @@ class AgentPlayer:
         return own(seed) if own is not None else _torch_seeded(seed)
 
 
+def takes_masks(agent: Any) -> bool:
+    """Whether an agent's ``predict`` asks which tokens are allowed, by the name that sb3-contrib gave it."""
+    return "action_masks" in inspect.signature(agent.predict).parameters
+
+
 class Oracle:
     """An agent that answers as well as its task knows to: by the reference policy, or the first reference.
 
@@ -80,11 +83,15 @@ Write = Callable[[Row, tuple[str, ...], str], str]
 class ScriptPlayer:
     """Replays texts, decided a turn at a time, token by token, so that they pass through the same ``step``."""
 
-    def __init__(self, write: Write, envs: TextGenVectorEnv) -> None:
+    def __init__(
+        self, write: Write, envs: TextGenVectorEnv, seeded: Callable[[int], AbstractContextManager[Any]] | None = None
+    ) -> None:
         self.write = write
         self.envs = envs
         self.scripts: list[deque[int]] = [deque() for _ in range(envs.num_envs)]
         self.items: dict[int, Row] = {}  # of the rows that play; the others idle
+        self.spoken: dict[int, int] = {}  # turns that were over when the script of a row was written
+        self._seeded = seeded
 
     def begin(self, row: int, item: Row) -> None:
         """Takes note of the row that is asked; its script is written when it is to act."""
@@ -95,9 +102,11 @@ class ScriptPlayer:
         """Returns the next token of each script; a row that was given none, idle at the end, pads."""
         tokenizer = self.envs.task.tokenizer
         for row, item in self.items.items():
-            if not self.scripts[row]:
-                turn = self.write(item, tuple(self.envs.turns(row)), self.envs.text(row))
-                self.scripts[row].extend([*tokenizer.encode(turn), tokenizer.eos_id])
+            turns = tuple(self.envs.turns(row))
+            if not self.scripts[row] or self.spoken[row] != len(turns):  # a stop string may end a turn before its EOS
+                turn = self.write(item, turns, self.envs.text(row))
+                self.scripts[row] = deque([*tokenizer.encode(turn), tokenizer.eos_id])
+                self.spoken[row] = len(turns)
         return np.array([script.popleft() if script else tokenizer.pad_id for script in self.scripts], np.int64)
 
     def end(self, row: int) -> None:
@@ -105,10 +114,9 @@ class ScriptPlayer:
         self.items.pop(row, None)
         self.scripts[row].clear()
 
-    @contextmanager
-    def seeded(self, seed: int) -> Iterator[None]:
-        """Does nothing: the randomness of a script, if any, is its own."""
-        yield
+    def seeded(self, seed: int) -> AbstractContextManager[Any]:
+        """Uses the script's own ``seeded``, where it has one; its randomness, if any, is its own affair."""
+        return nullcontext() if self._seeded is None else self._seeded(seed)
 
 
 def player(agent: Any, envs: TextGenVectorEnv, deterministic: bool) -> Player:
@@ -122,7 +130,7 @@ def player(agent: Any, envs: TextGenVectorEnv, deterministic: bool) -> Player:
     if isinstance(agent, Oracle):
         return ScriptPlayer(lambda item, turns, text: envs.task.answer(item, turns), envs)
     if callable(agent) and not isinstance(agent, type):
-        return ScriptPlayer(partial(_written_by, agent), envs)
+        return ScriptPlayer(partial(_written_by, agent), envs, getattr(agent, "seeded", None))
     raise AgentError(
         "An agent has Stable-Baselines3's predict(obs, state, episode_start, deterministic), or is a function from "
         f"prompt to completion. Actual value: {agent!r} ({type(agent).__name__}). `textgym.evaluate` also takes names."

@@ -1,0 +1,140 @@
+"""Plain Hugging Face folders of what agents have learnt."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Regex, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer as RustTokenizer
+from tokenizers.processors import TemplateProcessing
+from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast
+
+from textgym.errors import AgentError, ModelError, RunError
+from textgym.tasks import Task
+from textgym.tokenizers import SPECIALS, CharTokenizer, Tokenizer
+
+from .models import no_progress_bar
+from .policy import TransformerPolicy
+
+
+def export(agent: Any, path: str | Path, *, push_to_hub: str | None = None) -> Path:
+    """Writes the language model of an agent as a plain Hugging Face folder, which needs nothing of textgym.
+
+    ``transformers.pipeline("text-generation", path)`` continues a prompt as the agent does: the tokenizer starts it
+    with BOS as the environment does, and ``generation_config.json`` holds the law that tokens were drawn from and the
+    environment's budget of new tokens. Value head, optimizer and reference stay behind: `save` keeps those. A task's
+    stop strings, action masks and chat template are the task's; whoever generates must apply them.
+
+    Args:
+        agent: An agent of this package with a language model.
+        path: A folder that is new, empty, or an earlier export.
+        push_to_hub: Also uploads the folder to this repository of the Hugging Face Hub, such as ``"me/happy-tiny"``,
+            with the account of ``hf auth login``.
+
+    Returns:
+        The folder.
+
+    Raises:
+        AgentError: If the agent has no language model or no tokenizer, or the Hub cannot be reached or refuses.
+        RunError: If the folder holds something else.
+    """
+    policy = getattr(agent, "policy", None)
+    if not isinstance(policy, TransformerPolicy):
+        raise AgentError(
+            f"An agent that is exported has a language model, as PPO has and ZeroShot. Actual value: {agent!r}."
+        )
+    if (tokenizer := getattr(agent, "tokenizer", None)) is None:
+        raise AgentError(
+            "The agent does not know its tokenizer, without which nobody could use its model. Load it with the "
+            "environment that it was trained on: load(path, env=…)."
+        )
+    folder = _empty(Path(path))
+    with no_progress_bar():
+        policy.lm.save_pretrained(str(folder))
+    _tokenizer(tokenizer, folder)
+    _generation(policy, tokenizer, getattr(agent, "task", None)).save_pretrained(str(folder))
+    if push_to_hub is not None:
+        _push(folder, push_to_hub)
+    return folder
+
+
+def _empty(folder: Path) -> Path:
+    if folder.exists():
+        names = {file.name for file in folder.iterdir()} if folder.is_dir() else {"agent.json"}
+        if names and ("generation_config.json" not in names or "agent.json" in names):
+            raise RunError(f"{str(folder)!r} holds something else than an exported model. Give a new folder.")
+        shutil.rmtree(folder)  # another model's files would be loaded with this one's
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _generation(policy: TransformerPolicy, tokenizer: Tokenizer, task: Task | None) -> GenerationConfig:
+    model = policy.token_model
+    settings: dict[str, Any] = {"max_new_tokens": task.max_new_tokens} if task is not None else {}
+    if model.rules.suppress_tokens:
+        settings["suppress_tokens"] = list(model.rules.suppress_tokens)
+    if model.rules.min_new_tokens:
+        settings["min_new_tokens"] = model.rules.min_new_tokens
+    return GenerationConfig(
+        do_sample=True,
+        temperature=model.temperature,
+        top_k=model.top_k or 0,  # 0 keeps all; transformers' own default would keep 50
+        top_p=1.0 if model.top_p is None else model.top_p,
+        min_p=model.min_p,
+        bos_token_id=tokenizer.bos_id,
+        eos_token_id=tokenizer.eos_id,
+        pad_token_id=tokenizer.pad_id,
+        **settings,
+    )
+
+
+def _tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """Writes a tokenizer that transformers loads, and that begins a text as the environment begins a prompt."""
+    if isinstance(tokenizer, CharTokenizer):
+        _of_characters(tokenizer).save_pretrained(str(folder))
+    else:
+        tokenizer.save(folder)
+    try:
+        loaded = AutoTokenizer.from_pretrained(str(folder))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"The tokenizer {tokenizer.name!r} cannot be written as one of transformers: {error} Export an agent that "
+            "was trained with a Hugging Face tokenizer or a character vocabulary."
+        ) from error
+    begins = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
+    backend = getattr(loaded, "backend_tokenizer", None)
+    if loaded("").input_ids != begins and begins and backend is not None:
+        bos = tokenizer.tokens()[begins[0]]
+        backend.post_processor = TemplateProcessing(
+            single=f"{bos} $A", pair=f"{bos} $A $B", special_tokens=[(bos, begins[0])]
+        )
+        loaded.save_pretrained(str(folder))
+
+
+def _of_characters(tokenizer: CharTokenizer) -> PreTrainedTokenizerFast:
+    """Returns the same vocabulary as a tokenizer of transformers."""
+    vocabulary = {token: i for i, token in enumerate(tokenizer.tokens())}
+    backend = RustTokenizer(models.WordLevel(vocabulary, unk_token=SPECIALS[0]))
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    backend.decoder = decoders.Fuse()
+    pad, bos, eos = SPECIALS
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token=pad, bos_token=bos, eos_token=eos, clean_up_tokenization_spaces=False
+    )
+
+
+def _push(folder: Path, repository: str) -> None:
+    from huggingface_hub import HfApi
+
+    try:
+        hub = HfApi()
+        hub.create_repo(repository, exist_ok=True)
+        hub.upload_folder(repo_id=repository, folder_path=str(folder), commit_message="Upload the model of an agent")
+    except Exception as error:  # there are many ways for a network to fail; the folder stays
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise AgentError(
+            f"The model could not be pushed to {repository!r}: {reason} It lies in {str(folder)!r}. Go online, log in "
+            "with `hf auth login`, and export again."
+        ) from error
