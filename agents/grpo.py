@@ -18,7 +18,7 @@ def with_defaults(init: Callable[P, None], **defaults: Any) -> Callable[P, None]
 
     @wraps(init)
     def constructor(*args: P.args, **kwargs: P.kwargs) -> None:
-        init(*args, **{**defaults, **kwargs})  # type: ignore[arg-type]  # names are those of the signature
+        init(*args, **{**defaults, **kwargs})  # names are those of the signature
 
     signature = inspect.signature(init)
     parameters = [

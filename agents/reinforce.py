@@ -19,7 +19,7 @@ from .groups import BASELINES, episode_baseline, group_deviation, zero_variance
 from .losses import LOSS_TYPES, loss_divisor, policy_loss, token_weights
 from .models import ModelSpec
 from .on_policy import EpisodicAlgorithm, Start
-from .policy import TransformerPolicy
+from .policy import TransformerPolicy, check_spaces
 from .rollouts import check_groups
 
 
@@ -217,7 +217,11 @@ class REINFORCE(EpisodicAlgorithm):
     @property
     def _longest_completion(self) -> int:
         """Tokens that a completion can have; of an environment without a task, cells of a context."""
-        return self.task.max_new_tokens if self.task is not None else self.observation_space["input_ids"].shape[0]
+        return (
+            self.task.max_new_tokens
+            if self.task is not None
+            else check_spaces(self.observation_space, self.action_space)[1]
+        )
 
     def learn(
         self,

@@ -9,11 +9,11 @@ purchases; complaints, bookings, cancellations, new addresses, lost things, apol
 split hangs on what is asked of what, such as the price of the blue kettle: no such question of the test is in
 training, in whatever words, and the reward model learnt from training only. The reference is a good reply.
 
-**Reward**: ``preference``, σ(2 s) of the score s of the shipped Bradley-Terry model, in [0, 1]: the probability that two
-judges who agree prefer the reply to a middling one. The model learnt from pairs of replies that we made, most of them spoilt in one of
-twenty-six ways, and preferred by points for what is right and wrong with them (`textgym.assets.preference_pairs`); its
-card tells how good it is. Perplexity, similarity to the reference, distinct pairs of words and the share of English
-words are metrics that it has no part in.
+**Reward**: ``preference``, σ(2 s) of the score s of the shipped Bradley-Terry model, in [0, 1]: the probability that
+two judges who agree prefer the reply to a middling one. The model learnt from pairs of replies that we made, most of
+them spoilt in one of twenty-six ways, and preferred by points for what is right and wrong with them
+(`textgym.assets.preference_pairs`); its card tells how good it is. Perplexity, similarity to the reference, distinct
+pairs of words and the share of English words are metrics that it has no part in.
 
 **Ending**: EOS, the end of the line, or 48 tokens.
 
