@@ -53,6 +53,7 @@ def trained(feedback, tmp_path_factory):
     return path, result.output
 
 
+@pytest.mark.slow
 def test_from_a_csv_to_a_policy_in_the_three_commands_of_the_readme(tmp_path):
     """The README's own lines, as a user types them, made short by options at their end."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -44,7 +44,7 @@ def card(folder: Path, tiny: Path, pairs: Path, seed: int = 0) -> str:
         texts = [f" {spoiler.make(request, way).text}" for request in requests]
         rewards = reward.score(prompts, texts).total
         rows.append(f"| {way} | {points:g} | {rewards.mean():.2f} |")
-    counts = ", ".join(f"{count:,} for {split}" for split, count in preference_model.PAIRS.items())
+    train, validation, test = preference_model.PAIRS.values()
     lesson, recipe = preference_model.LESSON["train"], preference_model.RECIPE
     weights = folder / "model.safetensors"
     size, digest = weights.stat().st_size, hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -70,7 +70,8 @@ itself; pad on the right and pass the attention mask. Weights are float16 ({size
 
 ## Data
 
-Preferences of ours, made by `textgym/assets/preference_pairs.py` (Apache-2.0): {counts}.
+Preferences of ours, made by `textgym/assets/preference_pairs.py` (Apache-2.0): {train:,} to train,
+{validation:,} to validate, {test:,} to test.
 What is asked of what is in one split only. Each pair is two replies to a request, good or spoilt in the ways below;
 each way has points, and the reply with more of them is preferred with the probability σ(points − points). A judge who
 knew the points would be right in {preference_pairs.ceiling():.1%} of the pairs: no model can do better.
