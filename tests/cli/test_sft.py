@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
@@ -25,6 +26,12 @@ SHORT = ["--timesteps", "2000", "--checkpoint-every", "200"]
 
 def run(*args: Any) -> Any:
     return runner.invoke(app, [str(arg) for arg in args])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    """Sums of several threads differ in the last bit from those of one, and other processes are compared with this."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +105,8 @@ def test_what_cannot_be_is_refused(options: list[str], message: str, tmp_path: P
 def test_a_run_that_was_killed_goes_on_to_the_same_weights(taught: Path, tmp_path: Path) -> None:
     path = tmp_path / "killed"
     command = [sys.executable, "-P", "-c", "from textgym.cli import main; main()", *NUMBERS, *SHORT, "--out", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    threads = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, env=threads, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         end = time.monotonic() + 300  # a busy machine needs its time
         while not list(path.glob("checkpoints/step_????????")):
             assert process.poll() is None
