@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from textgym import hub
+from textgym.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,9 @@ class Source(ABC):
         """Returns the value of the record at this `Record.address`, once `scan` has been to the end.
 
         Raises:
-            DataError: If it is no longer there.
-            NotImplementedError: If the source does not stream; see `unstreamed`.
+            DataError: If it is no longer there, or the source does not stream; see `unstreamed`.
         """
-        raise NotImplementedError(self.unstreamed)
+        raise DataError(self.unstreamed)
 
 
 class Parts(Source):

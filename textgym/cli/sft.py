@@ -108,4 +108,4 @@ def command(
         run = Run.create(path or Path("runs", f"{env_id}_{ALGORITHM}_seed{seed}"), config)
     where = f"{tokens:,} tokens of references: {run.path}"
     out.print(f"[bold]{ALGORITHM}[/] on [bold]{env_id}[/] from {escape(config.model)}, {where}", soft_wrap=True)
-    train._train(run, agent)
+    train.run_training(run, agent)

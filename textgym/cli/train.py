@@ -123,7 +123,7 @@ def command(
             checkpoint_every=checkpoint_every or max(1, tokens // 10),
         )
         run, agent = _start(path or Path("runs", f"{env_id}_{algo}_seed{seed}"), config, device)
-    _train(run, agent)
+    run_training(run, agent)
 
 
 def _start(path: Path, config: Any, device: str) -> tuple[Run, Any]:
@@ -159,7 +159,8 @@ def _resume(path: Path, conflicts: list[str], timesteps: int | None, device: str
     return run, agent
 
 
-def _train(run: Run, agent: Any) -> None:
+def run_training(run: Run, agent: Any) -> None:
+    """Trains the agent of a run to its end, watched, and prints what came of it."""
     from textgym.evaluation.training import train
 
     try:
