@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from textgym import records
+from textgym.data import records
 from textgym.errors import AgentError, DataError, suggest
 
 COLUMNS = ("prompt", "completion")

@@ -35,9 +35,9 @@ from typing import Any
 import numpy as np
 
 from textgym.data import Row
+from textgym.data.public import PublicData
 from textgym.errors import OptionError, suggest
 from textgym.generated import Make
-from textgym.public import PublicData
 from textgym.registry import EnvEntry
 from textgym.rewards import make
 from textgym.rewards.classification import normalize_label

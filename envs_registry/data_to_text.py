@@ -43,8 +43,8 @@ from typing import Any
 import numpy as np
 
 from textgym.data import Row
+from textgym.data.public import PublicData
 from textgym.errors import OptionError, suggest
-from textgym.public import PublicData
 from textgym.registry import EnvEntry
 from textgym.rewards import make
 from textgym.rewards.parent import Parent

@@ -40,8 +40,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from textgym.data import SPLITS, Row
+from textgym.data.public import PublicData
 from textgym.generated import Make
-from textgym.public import PublicData
 from textgym.registry import EnvEntry
 from textgym.rewards import make
 from textgym.rewards.entities import parse_mentions

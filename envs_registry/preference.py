@@ -41,7 +41,7 @@ import numpy as np
 
 from textgym.assets import preference_requests as requests
 from textgym.data import Row
-from textgym.public import PublicData
+from textgym.data.public import PublicData
 from textgym.registry import EnvEntry
 from textgym.rewards import make
 from textgym.rewards.preference import Preference

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from textgym import generated, public
-from textgym.data import Row
+from textgym import generated
+from textgym.data import Row, public
+from textgym.data.public import PublicData
 from textgym.errors import OptionError, suggest
 from textgym.generated import Make, prompt_of
-from textgym.public import PublicData
 
 from .exact import check_whole
 

@@ -40,9 +40,9 @@ from typing import Any
 import numpy as np
 
 from textgym.data import Row
+from textgym.data.public import PublicData
 from textgym.errors import OptionError
 from textgym.generated import Make
-from textgym.public import PublicData
 from textgym.registry import EnvEntry
 from textgym.rewards import make
 from textgym.rewards.overlap import squad_words

@@ -34,13 +34,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from textgym import public
-from textgym.data import Row, load_rows
+from textgym.data import Row, load_rows, public
+from textgym.data.public import PublicData
+from textgym.data.rows import LazyRows
 from textgym.errors import OptionError, suggest
-from textgym.public import PublicData
 from textgym.registry import EnvEntry
 from textgym.rewards import Reward, make
-from textgym.rows import LazyRows
 from textgym.tasks import Task
 from textgym.tokenizers import load
 

@@ -43,7 +43,7 @@ from typing import Any
 import numpy as np
 
 from textgym.data import Row
-from textgym.public import PublicData
+from textgym.data.public import PublicData
 from textgym.registry import EnvEntry
 from textgym.rewards import make
 from textgym.rewards.form import words

@@ -19,8 +19,8 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
+from textgym.data.rows import SPLITS, LazyRows, Row, check_split, hashed_split
 from textgym.errors import DataError, OptionError
-from textgym.rows import SPLITS, LazyRows, Row, check_split, hashed_split
 
 ENDLESS = 2**40
 """Length of a generated training split: more rows than anybody draws. Nothing may iterate over them all."""

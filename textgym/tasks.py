@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from textgym import prompts, rewards, tokenizers
-from textgym.data import Row, check_split, load_rows
+from textgym import rewards, tokenizers
+from textgym.data import Row, check_split, load_rows, prompts
 from textgym.errors import OptionError, TaskError, suggest
 from textgym.rewards import Reward
 from textgym.simulators import Simulator

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from textgym.data import Row
-from textgym.public import PublicData
+from textgym.data.public import PublicData
 from textgym.rewards import make
 from textgym.simulators import Simulator
 from textgym.tokenizers import load

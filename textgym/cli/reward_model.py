@@ -273,7 +273,7 @@ def _load(data: str, columns: list[str] | None, kind: str | None, labels: str | 
 
 def _rows(data: str, columns: list[str], encoding: str) -> list[dict[str, Any]]:
     """Returns the rows of a file, each with a text in all of these columns."""
-    from textgym import records
+    from textgym.data import records
 
     rows = []
     for record in records.read(data, encoding=encoding):

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from textgym import records
-from textgym.data import SPLITS, hashed_split
+from textgym.data import SPLITS, hashed_split, records
+from textgym.data.records import Record
 from textgym.errors import DataError, OptionError, suggest
-from textgym.records import Record
 from textgym.reward_models import cells
 from textgym.reward_models.cells import MalformedError
 from textgym.reward_models.columns import choose
@@ -109,7 +108,7 @@ def load_feedback(
     splits. The same texts in another order are kept: people may differ.
 
     Args:
-        data: What `textgym.records.read` takes: a CSV, TSV, JSONL, JSON or Parquet file, the id of a data set, a
+        data: What `textgym.data.records.read` takes: a CSV, TSV, JSONL, JSON or Parquet file, the id of a data set, a
             ``Dataset`` or ``DatasetDict``, a mapping of splits, or a list of dicts.
         columns: Role to column, for those that are not to be guessed. Roles: ``prompt``, ``text``, ``score``,
             ``label``, ``chosen``, ``rejected``, ``ranking`` (texts, best first), ``texts`` and ``ranks`` (1 is best),

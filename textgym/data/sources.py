@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from textgym import hub
+from textgym.data import hub
 from textgym.errors import DataError
 
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from textgym import data, public
-from textgym.data import SPLITS, Row
+from textgym import data
+from textgym.data import SPLITS, Row, public
+from textgym.data.public import PublicData
 from textgym.errors import DataError
-from textgym.public import PublicData
 
 datasets = pytest.importorskip("datasets")
 

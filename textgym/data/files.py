@@ -15,9 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from textgym import hub
+from textgym.data import hub
+from textgym.data.sources import Record, Source
 from textgym.errors import DataError, OptionError
-from textgym.sources import Record, Source
 
 CONVERT = "Convert it, for example with `iconv -f latin-1 -t utf-8`."
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from textgym import records
+from textgym.data import records
+from textgym.data.forms import Form, Kinds
+from textgym.data.prompts import Budget
+from textgym.data.rows import SPLITS, LazyRows, Row, hashed_split
+from textgym.data.sources import Record, Source
 from textgym.errors import DataError, OptionError, suggest
-from textgym.forms import Form, Kinds
-from textgym.prompts import Budget
-from textgym.rows import RESERVED, SPLITS, LazyRows, Row, check_split, digest, digest_split, hashed_split
-from textgym.sources import Record, Source
 
 MAX_ROWS = 2_000_000
 """Rows that are held in memory at most; what has more is streamed."""
@@ -60,11 +60,11 @@ def load_rows(
     """Reads rows and sorts them into splits.
 
     Args:
-        data: What `textgym.records.source` takes: a file, a folder that ``save_to_disk`` wrote, the Hub id of a data
+        data: What `records.source` takes: a file, a folder that ``save_to_disk`` wrote, the Hub id of a data
             set, a ``Dataset`` or ``DatasetDict``, a mapping of splits, or an iterable of dicts or of prompts.
         prompt: Column of the prompts, ``"prompt"`` if not given: texts, or with ``chat`` lists of messages.
         references: Column of the reference or references (a string or a list of strings), if any.
-        template: Makes the prompts of several columns; see `textgym.templates`.
+        template: Makes the prompts of several columns; see `textgym.data.templates`.
         chat: Whether prompts may be chat messages.
         config: Configuration of a data set on the Hub.
         revision: Commit, tag or branch of a data set on the Hub.
@@ -130,17 +130,3 @@ def _listed(found: Record) -> str | None:
         f"Rows are listed under {found.split!r}, which is no split.{suggest(found.split, SPLITS)} The splits are "
         f"{', '.join(SPLITS)}. Give the ones to play by these names: data={{'train': part, 'test': other_part}}."
     )
-
-
-__all__ = [
-    "MAX_ROWS",
-    "RESERVED",
-    "SPLITS",
-    "Row",
-    "StreamedRows",
-    "check_split",
-    "digest",
-    "digest_split",
-    "hashed_split",
-    "load_rows",
-]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from textgym.data.rows import Row
 from textgym.errors import DataError, TokenizerError
-from textgym.rows import Row
 from textgym.tokenizers import Tokenizer
 
 Messages = Sequence[Mapping[str, str]]

@@ -150,7 +150,7 @@ def test_what_cannot_be_streamed(given, message, tmp_path, monkeypatch):
 @pytest.mark.parametrize("form", ["list", ".json", ".jsonl", ".csv", ".parquet", "endless"])
 def test_more_rows_than_memory_is_for(form, tmp_path, monkeypatch):
     """Ten million rows, in the small."""
-    monkeypatch.setattr(data, "MAX_ROWS", 30)
+    monkeypatch.setattr("textgym.data.loading.MAX_ROWS", 30)
     if form == "endless":
         given = iter(lambda: "one more", None)
     else:

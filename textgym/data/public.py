@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from textgym import hub
+from textgym.data import hub
+from textgym.data.rows import SPLITS, LazyRows, Row, digest, digest_split
 from textgym.errors import DataError, suggest
-from textgym.rows import SPLITS, LazyRows, Row, digest, digest_split
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from textgym import hub
+from textgym.data import hub
+from textgym.data.files import CONVERT, READERS
+from textgym.data.sources import Parts, Record, Source
 from textgym.errors import DataError, OptionError
-from textgym.record_files import CONVERT, READERS
-from textgym.sources import Parts, Record, Source
 
 
 def read(data: str | Path | Iterable[Any], *, encoding: str = "utf-8", undecodable: str = CONVERT) -> Iterator[Record]:

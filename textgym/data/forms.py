@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from textgym import templates
+from textgym.data import templates
+from textgym.data.rows import RESERVED, SPLITS, Row
+from textgym.data.templates import Template
 from textgym.errors import DataError, OptionError, suggest
-from textgym.rows import RESERVED, SPLITS, Row
-from textgym.templates import Template
 
 _KINDS = {
     str: "a text",
