@@ -32,11 +32,14 @@ demo: $(VENV)/.installed  ## install into .venv, then train the main job and sho
 	@out=runs/demo; n=2; while [ -e "$$out" ]; do out=runs/demo-$$n; n=$$((n + 1)); done; set -x; \
 	$(BIN)/textgym train TextGen-Sentiment-v0 --algo ppo --seed 0 --out "$$out"
 
+# One process a core and one thread each: processes of several threads stop each other.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
+
 test: $(VENV)/.installed-dev  ## install into .venv, then run all tests but the slow ones
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/.installed-dev  ## the tests that train for minutes
-	$(BIN)/pytest -m slow
+	$(PYTEST) -m slow
 
 lint: $(VENV)/.installed-dev typecheck  ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .
