@@ -122,15 +122,7 @@ class Decoder:
         fresh = (self.lengths[:count] < lengths - 1) | changed.any(1)
         self.ids[:count] = input_ids
         self.lengths[:count] = lengths
-        rows = np.flatnonzero(fresh)
-        if len(rows) == count:
-            return self._read(rows, input_ids, lengths)
-        positions = lengths - 1
-        tokens = input_ids[np.arange(count), positions]
-        hidden = self._step(self._to_device(tokens), self._to_device(positions), int(lengths.max()))
-        if len(rows):  # their step went astray; reading them writes every cell again
-            hidden[self._to_device(rows)] = self._read(rows, input_ids[rows], lengths[rows]).to(hidden.dtype)
-        return hidden
+        return self._compute(input_ids, lengths, np.flatnonzero(fresh))
 
     @torch.inference_mode()
     def move(self, source: int, target: int) -> None:
@@ -141,17 +133,37 @@ class Decoder:
         self.ids[target] = self.ids[source]
         self.lengths[target] = self.lengths[source]
 
-    def _read(self, rows: np.ndarray, input_ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
-        """Fills slots from their first cell on."""
-        self.slots.rows, self.slots.positions = self._to_device(rows), None
-        longest = int(lengths.max())
-        hidden = causal_hidden(self.lm, self._to_device(input_ids[:, :longest]), past_key_values=self.cache)
-        last = self._to_device(lengths - 1)
-        return hidden[torch.arange(len(rows), device=self._device), last]
+    def _compute(self, input_ids: np.ndarray, lengths: np.ndarray, fresh: np.ndarray) -> torch.Tensor:
+        """Returns the last hidden states, ``(n, D)``; all but the last token of the rows not ``fresh`` are cached."""
+        if len(fresh) == len(lengths):
+            return self._read(fresh, input_ids, lengths)
+        hidden = self._step(input_ids, lengths)
+        if len(fresh):  # their step went astray; reading them writes every cell again
+            hidden[self._to_device(fresh)] = self._read(fresh, input_ids[fresh], lengths[fresh])
+        return hidden
 
-    def _step(self, tokens: torch.Tensor, positions: torch.Tensor, span: int) -> torch.Tensor:
-        """Appends one token to each of the first n slots; ``tokens`` and ``positions`` int64 ``(n,)``."""
-        self.slots.rows, self.slots.positions, self.slots.span = self._rows[: len(tokens)], positions, span
+    def _read(self, rows: np.ndarray, input_ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
+        """Fills slots from their first cell on; equal contexts are read once."""
+        longest = int(lengths.max())
+        first = first_equal(np.where(self._columns[:longest] < lengths[:, None], input_ids[:, :longest], -1))
+        readers = np.unique(first)
+        self.slots.rows, self.slots.positions = self._to_device(rows[readers]), None
+        hidden = causal_hidden(self.lm, self._to_device(input_ids[readers, :longest]), past_key_values=self.cache)
+        if len(readers) < len(rows):
+            twins, origins = self._to_device(rows), self._to_device(rows[first])
+            for layer in self.cache.layers:
+                for cells in (layer.keys, layer.values):
+                    cells[twins, :, :longest] = cells[origins, :, :longest]
+        last = self._to_device(lengths[readers] - 1)
+        states = hidden[torch.arange(len(readers), device=self._device), last]
+        return states[self._to_device(np.searchsorted(readers, first))]
+
+    def _step(self, input_ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
+        """Appends the last token of each context to its slot."""
+        count, span = len(lengths), int(lengths.max())
+        tokens = self._to_device(input_ids[np.arange(count), lengths - 1])
+        positions = self._to_device(lengths - 1)
+        self.slots.rows, self.slots.positions, self.slots.span = self._rows[:count], positions, span
         mask = (self._cells[:span] <= positions[:, None])[:, None, None]  # (n, 1, 1, span)
         if self._additive_mask:
             dtype = self.cache.layers[0].keys.dtype
@@ -166,6 +178,19 @@ class Decoder:
 
     def _to_device(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+
+
+def first_equal(contexts: np.ndarray) -> np.ndarray:
+    """Returns for each row the first row that equals it, int64 ``(R,)``: the samples of one prompt are read once.
+
+    Args:
+        contexts: What each row has to read, −1 behind its end, int64 ``(R, P)``.
+    """
+    if len(contexts) < 2 or not contexts.shape[1]:
+        return np.arange(len(contexts))
+    keys = np.ascontiguousarray(contexts).view(np.dtype((np.void, contexts.dtype.itemsize * contexts.shape[1])))
+    _, first, inverse = np.unique(keys.ravel(), return_index=True, return_inverse=True)
+    return first[inverse.ravel()]
 
 
 def causal_hidden(lm: PreTrainedModel, input_ids: torch.Tensor, past_key_values: Cache | None = None) -> torch.Tensor:

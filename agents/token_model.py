@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from textgym.errors import AgentError, ModelError
 
-from . import fast_gpt2
+from . import fast_bodies, fast_decoding
 from .decoding import Decoder, causal_hidden
 from .distributions import NO_RULES, TokenDistribution, TokenRules, check_law
 
@@ -144,9 +144,9 @@ class TokenModel(nn.Module):
 
     def decoder(self, size: int, length: int) -> ContextReader:
         """Returns a decoder of ``size`` contexts of up to ``length`` tokens, for as long as the weights stay."""
-        if fast_gpt2.supports(self.lm):
+        if fast_bodies.supports(self.lm):
             dtype = torch.bfloat16 if self.reduced_precision else torch.float32
-            return fast_gpt2.GPT2Decoder(self.lm, size, length, dtype)
+            return fast_decoding.FastDecoder(self.lm, size, length, dtype)
         return Decoder(self.lm, size, length)
 
     def advance(self, decoder: ContextReader, input_ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
@@ -167,6 +167,10 @@ class TokenModel(nn.Module):
 
     def response_hidden(self, episodes: EpisodeBatch) -> torch.Tensor:
         """Returns the hidden state that each chosen token was drawn from, ``(M, D)``, in one teacher-forced pass."""
+        if fast_bodies.supports(self.lm):
+            lengths = torch.tensor(episodes.lengths, device=self.device)
+            with self.autocast():
+                return fast_decoding.response_hidden(self.lm, episodes.input_ids, lengths, episodes.response_mask)
         parts = []
         for rows, longest in _buckets(episodes.lengths):
             with self.autocast():

@@ -19,8 +19,9 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from textgym.agents import fast_gpt2
+from textgym.agents import fast_bodies
 from textgym.agents.decoding import Decoder, causal_hidden
+from textgym.agents.fast_decoding import FastDecoder
 from textgym.errors import ModelError
 
 LENGTH, VOCAB = 24, 50
@@ -48,6 +49,14 @@ MODELS = {
     "qwen2": lambda: build(Qwen2ForCausalLM, Qwen2Config, num_key_value_heads=2),
     "mistral": lambda: build(MistralForCausalLM, MistralConfig, num_key_value_heads=2, sliding_window=LENGTH),
     "gpt-neox": lambda: build(GPTNeoXForCausalLM, GPTNeoXConfig),
+}
+
+FAST = {
+    "llama": lambda: build(LlamaForCausalLM, LlamaConfig, num_key_value_heads=2),
+    "llama-bias": lambda: build(LlamaForCausalLM, LlamaConfig, num_key_value_heads=1, attention_bias=True),
+    "llama-wide-heads": lambda: build(LlamaForCausalLM, LlamaConfig, head_dim=16),
+    "qwen2": lambda: build(Qwen2ForCausalLM, Qwen2Config, num_key_value_heads=2),
+    "mistral": lambda: build(MistralForCausalLM, MistralConfig, num_key_value_heads=2, sliding_window=None),
 }
 
 
@@ -81,21 +90,29 @@ def test_cached_equals_uncached_for_any_architecture(name: str) -> None:
     assert largest_difference(Decoder(MODELS[name](), 7, LENGTH)) < 1e-5
 
 
-@pytest.mark.parametrize("decoder", [Decoder, fast_gpt2.GPT2Decoder])
-@pytest.mark.parametrize("activation", fast_gpt2.TANH_GELU)
+@pytest.mark.parametrize("decoder", [Decoder, FastDecoder])
+@pytest.mark.parametrize("activation", fast_bodies.TANH_GELU)
 def test_cached_equals_uncached_for_gpt2(gpt2: Any, decoder: type[Decoder], activation: str) -> None:
     model = gpt2(VOCAB, initializer_range=0.2, n_inner=48, activation_function=activation)
-    assert fast_gpt2.supports(model)
+    assert fast_bodies.supports(model)
     assert largest_difference(decoder(model, 7, LENGTH)) < 1e-5
 
 
-def test_the_fast_step_is_taken_for_plain_gpt2_only(gpt2: Any) -> None:
-    assert not fast_gpt2.supports(MODELS["llama"]())
-    assert not fast_gpt2.supports(gpt2(activation_function="relu"))
-    assert not fast_gpt2.supports(gpt2(scale_attn_by_inverse_layer_idx=True))
+@pytest.mark.parametrize("name", FAST)
+def test_cached_equals_uncached_for_fast_bodies(name: str) -> None:
+    model = FAST[name]()
+    assert fast_bodies.supports(model)
+    assert largest_difference(FastDecoder(model, 7, LENGTH)) < 1e-5
+
+
+def test_the_fast_body_is_taken_for_what_it_computes_only(gpt2: Any) -> None:
+    assert not fast_bodies.supports(MODELS["gpt-neox"]())
+    assert not fast_bodies.supports(MODELS["mistral"]())  # its window slides
+    assert not fast_bodies.supports(gpt2(activation_function="relu"))
+    assert not fast_bodies.supports(gpt2(scale_attn_by_inverse_layer_idx=True))
     hooked = gpt2()
     hooked.transformer.h[0].register_forward_hook(lambda *_: None)
-    assert not fast_gpt2.supports(hooked)
+    assert not fast_bodies.supports(hooked)
 
 
 def test_a_row_costs_one_token_while_it_grows(gpt2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,3 +143,23 @@ def test_a_model_without_keys_and_values_is_refused() -> None:
     model = MambaForCausalLM(MambaConfig(hidden_size=16, num_hidden_layers=1, vocab_size=VOCAB, state_size=4)).eval()
     with pytest.raises(ModelError, match="MambaForCausalLM"):
         Decoder(model, 2, LENGTH)
+
+
+def test_samples_of_one_prompt_share_its_reading(gpt2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = gpt2(VOCAB)
+    decoder, read = Decoder(model, 6, LENGTH), []
+    forward = model.base_model.forward
+    monkeypatch.setattr(
+        model.base_model, "forward", lambda **kwargs: (read.append(kwargs["input_ids"].shape), forward(**kwargs))[1]
+    )
+    ids = np.repeat(np.random.default_rng(0).integers(0, VOCAB, (2, LENGTH)), 3, 0)
+    lengths = np.array([5, 5, 5, 5, 5, 4])
+    with torch.inference_mode():
+        for step in range(3):
+            hidden = decoder.advance(ids, lengths)
+            whole = causal_hidden(model, torch.from_numpy(ids))[torch.arange(6), torch.from_numpy(lengths) - 1]
+            assert torch.allclose(hidden, whole, atol=1e-5)
+            lengths = lengths + 1
+            ids[np.arange(6), lengths - 1] = np.arange(6) + step  # the samples part ways
+    assert read[0] == (3, 5)
+    assert read[2] == (6, 1)

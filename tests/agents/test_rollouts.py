@@ -88,7 +88,7 @@ def test_idle_rows_cost_no_forward(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("generic", [False, True])
 def test_cached_collection_equals_uncached(generic: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if generic:
-        monkeypatch.setattr("textgym.agents.fast_gpt2.supports", lambda lm: False)
+        monkeypatch.setattr("textgym.agents.fast_bodies.supports", lambda lm: False)
     settings = {"learning_rate": 0.0, "policy_kwargs": {"temperature": 0.9, "top_p": 0.95}}
     cached, recorder = agent(**settings), Recorder()
     nn.init.normal_(cached.policy.value_head.weight, std=0.1)

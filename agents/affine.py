@@ -1,0 +1,98 @@
+"""Affine maps of a model's own weights, and the same packed for the matrix products of oneDNN."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers.pytorch_utils import Conv1D
+
+Map = Callable[[torch.Tensor], torch.Tensor]
+"""Maps ``(S, in)`` to ``(S, out)``."""
+
+
+class Affine(NamedTuple):
+    """x Wᵀ + b.
+
+    Attributes:
+        weight: W, ``(out, in)``; of a `Conv1D`, a view of its transpose.
+        bias: b, ``(out,)``, or None.
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+
+    @classmethod
+    def of(cls, module: Any) -> Affine:
+        """Returns the map that a ``Linear`` or `Conv1D` computes, on its own weights."""
+        return cls(module.weight.t() if isinstance(module, Conv1D) else module.weight, module.bias)
+
+    @classmethod
+    def join(cls, parts: list[Affine]) -> Affine:
+        """Returns one map with the outputs of all ``parts``, end to end; their weights are copied."""
+        if len(parts) == 1:
+            return parts[0]
+        biases = [part.bias for part in parts if part.bias is not None]
+        return cls(torch.cat([part.weight for part in parts]), torch.cat(biases) if biases else None)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x, self.weight, self.bias)
+
+    def packed(self, dtype: torch.dtype, rows: int) -> Map:
+        """Returns the same map on a copy of the weights in ``dtype``, packed where this machine gains by it.
+
+        Args:
+            dtype: What it computes in.
+            rows: About how many rows it will be given at a time.
+        """
+        weight = self.weight.detach().to(dtype)
+        bias = None if self.bias is None else self.bias.detach().to(dtype)
+        if weight.device.type == "cpu" and can_pack(dtype):
+            return _Packed(_pack(weight.contiguous(), rows), bias)
+        return Affine(weight, bias)
+
+
+class _Packed(NamedTuple):
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return _packed_linear(x, self.weight, self.bias)
+
+
+@lru_cache
+def can_pack(dtype: torch.dtype) -> bool:
+    """Whether this torch has oneDNN's packed products on this machine, and they are right.
+
+    The operators are torch's own but private: whatever they answer but the right result means no.
+    """
+    if not torch.backends.mkldnn.is_available():
+        return False
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(0)
+        x, weight, bias = torch.randn(5, 48), torch.randn(80, 48), torch.randn(80)
+        try:
+            found = _packed_linear(x.to(dtype), _pack(weight.to(dtype), 5), bias.to(dtype)).float()
+        except (AttributeError, RuntimeError):  # NotImplementedError is one
+            return False
+        exact = F.linear(x.to(dtype).double(), weight.to(dtype).double(), bias.to(dtype).double())
+        return bool(torch.allclose(found.double(), exact, rtol=0.0, atol=1e-4 if dtype == torch.float32 else 0.3))
+
+
+def _pack(weight: torch.Tensor, rows: int) -> torch.Tensor:
+    return torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+
+
+def _packed_linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+
+
+def plain(modules: list[nn.Module]) -> bool:
+    """Whether every module is exactly a ``Linear`` or a `Conv1D`: no adapters, no quantised weights."""
+    return all(type(module) in (nn.Linear, Conv1D) for module in modules)

@@ -1,0 +1,119 @@
+"""Collection and scoring of tokens laid end to end: a decoder and a teacher-forced pass for models with a fast body."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+
+from . import fast_bodies
+from .decoding import Decoder, first_equal
+from .fast_bodies import FastBody
+
+
+class FastDecoder(Decoder):
+    """A `Decoder` that computes a step and the fresh rows of that step in one go, equal contexts once.
+
+    Args:
+        lm: A model that `fast_bodies.supports`.
+        size: Number of rows, N.
+        length: Longest context, L.
+        dtype: What it computes in. Matrices are packed at the first step: the decoder must not outlive an update.
+    """
+
+    def __init__(self, lm: PreTrainedModel, size: int, length: int, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__(lm, size, length)
+        self._dtype = dtype
+        self._body: FastBody | None = None
+        body = fast_bodies.own_weights(lm)
+        states = torch.zeros(size, body.kv_heads, 1, body.head_width, dtype=dtype, device=lm.device)
+        for layer in self.cache.layers:
+            layer.lazy_initialization(states, states)
+
+    def _compute(self, input_ids: np.ndarray, lengths: np.ndarray, fresh: np.ndarray) -> torch.Tensor:
+        if self._body is None:
+            self._body = fast_bodies.packed_copy(self.lm, self._dtype, len(lengths))
+        body, count = self._body, len(lengths)
+        # Every row asks with its last token; before that, fresh rows also read what stands in front of it.
+        cells = self._columns[: int(lengths[fresh].max(initial=1)) - 1]
+        unread = cells < lengths[fresh, None] - 1  # (R, P)
+        first = first_equal(np.where(unread, input_ids[fresh, : len(cells)], -1))
+        readers, twins = np.unique(first), np.flatnonzero(first != np.arange(len(first)))
+        unread = unread[readers]
+        rows = np.concatenate([np.arange(count), np.repeat(fresh[readers], unread.sum(1))])
+        positions = np.concatenate([lengths - 1, np.broadcast_to(cells, unread.shape)[unread]])
+        tokens = self._to_device(input_ids[rows, positions])
+        read = _Padding(self._to_device(np.flatnonzero(unread)), unread.shape)
+        places = self._to_device(rows), self._to_device(positions)
+        (rows_asked, rows_read), (cells_asked, cells_read) = ((part[:count], part[count:]) for part in places)
+        copies = self._to_device(fresh[twins]), self._to_device(fresh[first[twins]])
+        span, group = int(lengths.max()), body.heads // body.kv_heads
+        unseen = self._cells[:span] > cells_asked[:, None]
+        bias = torch.zeros_like(unseen, dtype=self._dtype).masked_fill_(unseen, -torch.inf)
+        bias = bias[:, None].expand(count, body.kv_heads, span).reshape(-1, 1, span)  # (n G, 1, span)
+
+        def attention(layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+            layer_cells = self.cache.layers[layer].keys, self.cache.layers[layer].values
+            for cached, new in zip(layer_cells, (k, v), strict=True):
+                if len(q) > count:
+                    cached[rows_read, :, cells_read] = new[count:]
+                    if len(twins):
+                        cached[copies[0], :, : len(cells)] = cached[copies[1], :, : len(cells)]
+                cached[rows_asked, :, cells_asked] = new[:count]  # last: a twin's copy holds another's
+            keys, values = (cached[:count].flatten(0, 1)[:, :span] for cached in layer_cells)  # views
+            asked = q[:count].reshape(len(bias), group, -1)
+            scores = torch.baddbmm(bias, asked, keys.transpose(1, 2), alpha=body.head_width**-0.5)
+            mixed = torch.bmm(scores.softmax(-1), values).view(count, -1)
+            return torch.cat([mixed, read.attend(q[count:], k[count:], v[count:])]) if len(q) > count else mixed
+
+        with torch.autocast(self._device.type, enabled=False):
+            return body.hidden(tokens, places[1], attention, keep=slice(0, count))
+
+
+def response_hidden(
+    lm: PreTrainedModel, input_ids: torch.Tensor, lengths: torch.Tensor, keep: torch.Tensor
+) -> torch.Tensor:
+    """Returns the hidden states that tokens were drawn from, ``(M, D)``, with gradients.
+
+    Args:
+        lm: A model that `fast_bodies.supports`.
+        input_ids: Episodes, right-padded, int64 ``(B, T)``.
+        lengths: Their tokens, int64 ``(B,)``.
+        keep: True for the M tokens to predict, bool ``(B, T)``; never at cell 0.
+    """
+    before = input_ids[:, :-1]  # nothing is predicted from the last token
+    cells = torch.arange(before.shape[1], device=before.device)
+    padding = _Padding((cells < lengths[:, None] - 1).flatten().nonzero().squeeze(1), tuple(before.shape))
+    return fast_bodies.own_weights(lm).hidden(
+        before.flatten()[padding.places],
+        cells.expand(before.shape).flatten()[padding.places],
+        lambda layer, q, k, v: padding.attend(q, k, v),
+        keep=keep[:, 1:].flatten()[padding.places],
+    )
+
+
+class _Padding(NamedTuple):
+    """Where S tokens laid end to end stand in right-padded rows.
+
+    Attributes:
+        places: Index of each in the flattened rows, int64 ``(S,)``.
+        shape: Number of rows and of cells a row.
+    """
+
+    places: torch.Tensor
+    shape: tuple[int, ...]
+
+    def attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """Causal attention within each row, from ``(S, H or G, D / H)`` to ``(S, D)``."""
+        rows, cells = self.shape
+        full = len(self.places) == rows * cells
+        padded = (
+            x if full else x.new_zeros(rows * cells, *x.shape[1:]).index_copy(0, self.places, x) for x in (q, k, v)
+        )
+        q, k, v = (x.view(rows, cells, *x.shape[1:]).transpose(1, 2) for x in padded)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1])
+        mixed = mixed.transpose(1, 2).reshape(rows * cells, -1)
+        return mixed if full else mixed[self.places]
