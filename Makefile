@@ -73,8 +73,7 @@ assets: $(VENV)/.installed-dev  ## make the shipped models again from scratch (h
 	$(BIN)/python -m textgym.assets.build
 
 bench: $(VENV)/.installed-dev  ## run the programs in benchmarks/; each writes its results beside itself
-	@set -e; for program in $(filter-out %/measure.py,$(wildcard benchmarks/*.py)); do \
-	  echo "$$program"; $(BIN)/python "$$program"; done
+	$(BIN)/python -m benchmarks all
 
 clean:  ## remove what the other targets made, the runs excepted
 	rm -rf $(VENV) .typecheck build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -71,7 +71,7 @@ def compare(model: str | dict[str, object], name: str) -> None:
     for phase, job in (("collection", collect), ("update", update)):
         print(f"{phase}, {name}")
         rates = interleaved({"textgym": job(ours), "stock SB3": job(stock)}, ROUNDS)
-        report(f"{phase}_{name}", rates, "stock SB3", "tokens", num_envs=NUM_ENVS, model=model, **settings)
+        report(f"{phase}_{name}", rates, ["stock SB3"], "tokens", num_envs=NUM_ENVS, model=model, **settings)
 
 
 if __name__ == "__main__":

@@ -39,4 +39,4 @@ if __name__ == "__main__":
         print(env_id)
         jobs = {"native": job(env_id, "vector_entry_point"), "SyncVectorEnv": job(env_id, "sync")}
         name = "env_steps_" + env_id.split("-")[1].lower()
-        report(name, interleaved(jobs, 7), "SyncVectorEnv", "steps", env_id=env_id, num_envs=NUM_ENVS, steps=STEPS)
+        report(name, interleaved(jobs, 7), ["SyncVectorEnv"], "steps", env_id=env_id, num_envs=NUM_ENVS, steps=STEPS)

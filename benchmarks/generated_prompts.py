@@ -30,4 +30,4 @@ def job(env_id: str) -> Callable[[], float]:
 
 if __name__ == "__main__":
     jobs = {env_id: job(env_id) for env_id in textgym.suites["generated"]}
-    report("generated_prompts", interleaved(jobs, 7), None, "prompts", prompts=PROMPTS)
+    report("generated_prompts", interleaved(jobs, 7), [], "prompts", prompts=PROMPTS)

@@ -98,4 +98,4 @@ if __name__ == "__main__":
     rates = interleaved(jobs, ROUNDS)
     share = share_of_training()
     print(f"scoring takes {share:.1%} of the demo's training")
-    report("reward_scoring", rates, "loop", "messages", messages=MESSAGES, share_of_training=share)
+    report("reward_scoring", rates, ["loop"], "messages", messages=MESSAGES, share_of_training=share)

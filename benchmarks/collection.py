@@ -1,0 +1,82 @@
+"""Tokens a second of collection: textgym's PPO, environment and values included, against its peers.
+
+Peers: ``generate`` of transformers, which samples the same tokens and computes neither values nor log-probs, and stock
+Stable-Baselines3 PPO with the same network, which sends the whole prefix through it for every token.
+
+Run: python -m benchmarks collection
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import stable_baselines3
+import torch
+from measure import interleaved, report
+from reference_work import EPISODES, NEW_TOKENS, SIZES, Phases, Size, model, prompts, task, tokenizer
+
+from textgym.agents import PPO, TransformerPolicy, make_vec_env
+
+ROUNDS = 5
+STOCK_STEPS = {"tiny": 12, "small": 4}
+"""Steps of stock SB3, whose cost grows with the prefix: the first few, which flatters it."""
+
+
+def ours(size: Size, precision: str) -> Callable[[], float]:
+    agent = PPO(
+        model(size),
+        task(size),
+        n_envs=EPISODES,
+        n_steps=NEW_TOKENS,
+        kl_coef=None,
+        policy_kwargs={"precision": precision},
+        seed=0,
+        device="cpu",
+    )
+    return Phases(agent).collect
+
+
+def generate(size: Size, dtype: torch.dtype) -> Callable[[], float]:
+    lm = model(size).to(dtype)
+    texts = [f"<bos> {prompt}" for prompt in prompts(size)[:EPISODES]]
+    inputs = tokenizer(size)(texts, return_tensors="pt", add_special_tokens=False)
+
+    def run() -> float:
+        with torch.inference_mode():
+            lm.generate(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                do_sample=True,
+                temperature=1.0,
+                top_k=0,
+                top_p=1.0,
+                min_new_tokens=NEW_TOKENS,
+                max_new_tokens=NEW_TOKENS,
+                pad_token_id=0,
+                eos_token_id=2,
+            )
+        return EPISODES * NEW_TOKENS
+
+    return run
+
+
+def stock(size: Size, steps: int) -> Callable[[], float]:
+    env = make_vec_env(task(size), EPISODES)
+    agent = stable_baselines3.PPO(
+        TransformerPolicy, env, n_steps=steps, policy_kwargs={"model": size.config}, seed=0, device="cpu"
+    )
+    return Phases(agent).collect
+
+
+if __name__ == "__main__":
+    for name, size in SIZES.items():
+        print(f"collection, {name}")
+        jobs = {
+            "textgym": ours(size, "float32"),
+            "textgym, bfloat16": ours(size, "bfloat16"),
+            "generate": generate(size, torch.float32),
+            "generate, bfloat16": generate(size, torch.bfloat16),
+            "stock SB3": stock(size, STOCK_STEPS[name]),
+        }
+        rates = interleaved(jobs, ROUNDS)
+        report(f"collection_{name}", rates, ["generate", "stock SB3"], "tokens", **size._asdict())
