@@ -20,6 +20,9 @@ from .planning import task_of
 from .policy import TransformerPolicy
 from .sb3 import Detached, make_vec_env
 
+ENDLESS_CONTEXT = 512
+"""Longest context in the spaces of a model that has no last place, as T5 has none; `predict` takes longer ones too."""
+
 
 class RandomAgent:
     """Draws every token uniformly.
@@ -190,6 +193,5 @@ def _own_sizes(model: ModelSpec) -> tuple[ModelSpec, Detached]:
     lm = make_model(model, 1, 1)
     tokenizer = model_tokenizer(model)
     config = lm.config.get_text_config()
-    return lm, Detached(
-        config.vocab_size if tokenizer is None else tokenizer.vocab_size, config.max_position_embeddings
-    )
+    length = getattr(config, "max_position_embeddings", ENDLESS_CONTEXT)
+    return lm, Detached(config.vocab_size if tokenizer is None else tokenizer.vocab_size, length)

@@ -131,12 +131,13 @@ class BeamSearch(Planner):
         self, decoder: ContextReader, contexts: np.ndarray, lengths: np.ndarray, prompt_lengths: np.ndarray
     ) -> torch.Tensor:
         """Returns log π of every next token, float32 ``(rows, V)``."""
-        hidden = self.model.advance(decoder, contexts, lengths)
+        hidden = self.model.advance(decoder, contexts, lengths, prompt_lengths)
         masks = None
         if self.task.allowed_tokens is not None:
             masks = torch.from_numpy(np.tile(allowed_mask(self.task), (len(lengths), 1))).to(hidden.device)
         positions = torch.from_numpy(lengths - prompt_lengths).to(hidden.device)
-        mask = self.model.restrict_step(decoder, contexts, lengths, self.model.allowed(positions, masks))
+        mask = self.model.allowed(positions, masks)
+        mask = self.model.restrict_step(decoder, contexts, lengths, mask, prompt_lengths)
         return self.model.distribution(hidden, mask).log_probs
 
     def _reorder(self, decoder: ContextReader, kept: np.ndarray, first: bool) -> None:

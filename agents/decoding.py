@@ -107,12 +107,15 @@ class Decoder:
         # SDPA reads a mask of True where attended; the eager kernels add theirs to the scores.
         self._additive_mask = lm.config._attn_implementation != "sdpa"
 
-    def advance(self, input_ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
+    def advance(
+        self, input_ids: np.ndarray, lengths: np.ndarray, prompt_lengths: np.ndarray | None = None
+    ) -> torch.Tensor:
         """Returns the last hidden state of the first n rows.
 
         Args:
             input_ids: Contexts, right-padded, int64 ``(n, L)``, n ≤ N.
             lengths: Their tokens, at least 1, int64 ``(n,)``.
+            prompt_lengths: Not needed: to these models prompt and completion are one text.
 
         Returns:
             Hidden state of each row's last token, after the final norm, ``(n, D)``.
@@ -215,12 +218,8 @@ def check_cacheable(lm: PreTrainedModel, length: int) -> None:
     Raises:
         ModelError: If they are not.
     """
+    check_attention(lm)
     name = type(lm).__name__
-    if lm.config._attn_implementation not in ("sdpa", "eager"):
-        raise ModelError(
-            f"{name} was loaded with attn_implementation={lm.config._attn_implementation!r}, which takes no mask a "
-            "row. Load it with attn_implementation='sdpa' (or 'eager')."
-        )
     for layer in DynamicCache(config=lm.config).layers:
         if not isinstance(layer, DynamicLayer):
             raise ModelError(
@@ -233,3 +232,16 @@ def check_cacheable(lm: PreTrainedModel, length: int) -> None:
                 f"{name} attends to the last {window} tokens only, and contexts here have up to {length}. Shorten "
                 "max_prompt_tokens or max_new_tokens, or take a model with full attention."
             )
+
+
+def check_attention(lm: PreTrainedModel) -> None:
+    """Checks that the attention of a model takes a mask a row.
+
+    Raises:
+        ModelError: If it does not.
+    """
+    if lm.config._attn_implementation not in ("sdpa", "eager"):
+        raise ModelError(
+            f"{type(lm).__name__} was loaded with attn_implementation={lm.config._attn_implementation!r}, which takes "
+            "no mask a row. Load it with attn_implementation='sdpa' (or 'eager')."
+        )

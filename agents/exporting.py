@@ -17,6 +17,7 @@ from textgym.tokenizers import SPECIALS, CharTokenizer, Tokenizer
 
 from .models import no_progress_bar
 from .policy import TransformerPolicy
+from .seq2seq import start_token
 
 
 def export(agent: Any, path: str | Path, *, push_to_hub: str | None = None) -> Path:
@@ -24,8 +25,10 @@ def export(agent: Any, path: str | Path, *, push_to_hub: str | None = None) -> P
 
     ``transformers.pipeline("text-generation", path)`` continues a prompt as the agent does: the tokenizer starts it
     with BOS as the environment does, and ``generation_config.json`` holds the law that tokens were drawn from and the
-    environment's budget of new tokens. Value head, optimizer and reference stay behind: `save` keeps those. A task's
-    stop strings, action masks and chat template are the task's; whoever generates must apply them.
+    environment's budget of new tokens. Transformers 5 has no pipeline for an encoder-decoder: that is loaded by
+    ``AutoModelForSeq2SeqLM`` and ``AutoTokenizer``, and writes by ``generate``. Value head, optimizer and reference
+    stay behind: `save` keeps those. A task's stop strings, action masks and chat template are the task's; whoever
+    generates must apply them.
 
     Args:
         agent: An agent of this package with a language model.
@@ -77,6 +80,8 @@ def _generation(policy: TransformerPolicy, tokenizer: Tokenizer, task: Task | No
         settings["suppress_tokens"] = list(model.rules.suppress_tokens)
     if model.rules.min_new_tokens:
         settings["min_new_tokens"] = model.rules.min_new_tokens
+    if model.lm.config.is_encoder_decoder:
+        settings["decoder_start_token_id"] = start_token(model.lm)
     return GenerationConfig(
         do_sample=True,
         temperature=model.temperature,

@@ -11,7 +11,13 @@ from typing import Any, TypeAlias
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 from transformers.utils import logging
 
 from textgym import assets, tokenizers
@@ -33,11 +39,27 @@ SCRATCH: dict[str, Any] = {
 }
 """The model called ``"scratch"``; its vocabulary and its context are the environment's."""
 
+SCRATCH_SEQ2SEQ: dict[str, Any] = {
+    "bos_token_id": None,
+    "eos_token_id": None,
+    "pad_token_id": None,
+    "forced_eos_token_id": None,
+    "decoder_start_token_id": 0,
+}
+"""What a dict leaves open of an encoder-decoder: ids are the environment's, and its decoder begins with the first."""
+
+T5_SPREAD = 0.3
+"""``initializer_factor`` where a dict leaves it open. With T5's own, 1, random weights write one token again and again:
+the tied embedding gives a token that was just read a logit of √D. Nothing else is tried, and so nothing is learnt."""
+
+TOKENIZER_FILES = ("tokenizer", "vocab", "merges", "spiece", "sentencepiece", "source.spm", "tekken", "characters")
+"""How the names of files begin by which one knows that a tokenizer lies in a folder."""
+
 ModelSpec: TypeAlias = str | Path | dict[str, Any] | PreTrainedModel
 
 
 def make_model(spec: ModelSpec, vocab_size: int, length: int, seed: int | None = None) -> PreTrainedModel:
-    """Returns the causal language model that ``spec`` names, in float32 and ``eval()``.
+    """Returns the language model that ``spec`` names, causal or encoder-decoder, in float32 and ``eval()``.
 
     Args:
         spec: ``"tiny"`` (the one that ships), ``"scratch"`` or a dict of changes to `SCRATCH` (random weights; with a
@@ -54,8 +76,8 @@ def make_model(spec: ModelSpec, vocab_size: int, length: int, seed: int | None =
         lm = spec
     elif isinstance(spec, nn.Module):
         raise ModelError(
-            f"A model is a Hugging Face causal language model (transformers.PreTrainedModel). Actual value: a "
-            f"{type(spec).__name__}."
+            "A model is a Hugging Face language model, causal or encoder-decoder (transformers.PreTrainedModel). "
+            f"Actual value: a {type(spec).__name__}."
         )
     elif spec == "scratch":
         lm = _random({}, vocab_size, length, seed)
@@ -98,22 +120,23 @@ def pretrained(spec: str | Path) -> PreTrainedModel:
     """Returns the model of a shipped name, a folder or a Hub id.
 
     Raises:
-        ModelError: If there is none, or it is no causal language model.
+        ModelError: If there is none, or it is no language model.
     """
     source = model_folder(spec)
     try:
         with no_progress_bar():  # float32 always: the optimizer would work in a checkpoint's own dtype
-            lm, info = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
+            auto = _auto_class(AutoConfig.from_pretrained(source))
+            lm, info = auto.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(
-            f"No causal language model could be loaded from {str(spec)!r}: {reason} Give 'tiny', 'scratch', a folder, "
+            f"No language model could be loaded from {str(spec)!r}: {reason} Give 'tiny', 'scratch', a folder, "
             "or a Hugging Face name that is cached or reachable."
         ) from error
     if info["missing_keys"]:
         missing = sorted(info["missing_keys"])
         raise ModelError(
-            f"{str(spec)!r} is not a causal language model: it lacks {len(missing)} of the weights of one, such as "
+            f"{str(spec)!r} is not a language model: it lacks {len(missing)} of the weights of one, such as "
             f"{missing[0]!r}."
         )
     for parameter in lm.parameters():
@@ -127,6 +150,9 @@ def model_tokenizer(spec: ModelSpec) -> Tokenizer | None:
     """Returns the tokenizer that belongs to a model named by ``spec``, or None where it has none of its own."""
     if not isinstance(spec, str | Path) or spec == "scratch":
         return None
+    folder = Path(model_folder(spec))
+    if folder.is_dir() and not any(file.name.startswith(TOKENIZER_FILES) for file in folder.iterdir()):
+        return None  # transformers would make an empty tokenizer of the model's type
     try:
         return tokenizers.load(str(spec) if str(spec) in assets.NAMES else model_folder(spec))
     except TokenizerError:
@@ -140,8 +166,11 @@ def check_fit(lm: PreTrainedModel, vocab_size: int, length: int) -> None:
         ModelError: If it cannot; it names both sizes.
     """
     name = type(lm).__name__
-    if lm.config.is_encoder_decoder or lm.get_output_embeddings() is None:
-        raise ModelError(f"{name} is not a decoder-only causal language model; load an AutoModelForCausalLM.")
+    if lm.get_output_embeddings() is None or lm.config.model_type == "encoder-decoder":
+        raise ModelError(
+            f"{name} is no language model that can be trained here: load an AutoModelForCausalLM, or an "
+            "encoder-decoder such as T5 or BART by AutoModelForSeq2SeqLM."
+        )
     if lm.dtype != torch.float32:
         raise ModelError(
             f"The model {name} holds {lm.dtype} weights, which an optimizer cannot move by small steps. Load it with "
@@ -166,16 +195,28 @@ def frozen_copy(lm: PreTrainedModel) -> PreTrainedModel:
     return copy.deepcopy(lm).eval().requires_grad_(False)
 
 
+def _auto_class(config: PretrainedConfig) -> Any:
+    return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+
+
 def _random(changes: dict[str, Any], vocab_size: int, length: int, seed: int | None) -> PreTrainedModel:
-    foreign = changes.get("model_type", SCRATCH["model_type"]) != SCRATCH["model_type"]
+    kind = changes.get("model_type", SCRATCH["model_type"])
     sizes = {"vocab_size": vocab_size, "max_position_embeddings": length}
-    settings = {**({} if foreign else SCRATCH), **sizes, **changes}
     try:
-        config = AutoConfig.for_model(**settings)
+        defaults = SCRATCH if kind == SCRATCH["model_type"] else {}
+        plain = AutoConfig.for_model(kind)
+        if plain.is_encoder_decoder:
+            defaults = SCRATCH_SEQ2SEQ
+            if hasattr(plain, "initializer_factor"):
+                defaults = {**defaults, "initializer_factor": T5_SPREAD}
+            if not hasattr(plain, "max_position_embeddings"):  # T5 knows distances only, and has no last place
+                del sizes["max_position_embeddings"]
+        config = AutoConfig.for_model(**{**defaults, **sizes, **changes})
+        make = _auto_class(config).from_config
         if seed is None:
-            return AutoModelForCausalLM.from_config(config)
+            return make(config)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return AutoModelForCausalLM.from_config(config)
+            return make(config)
     except (ValueError, TypeError, AttributeError, KeyError, ZeroDivisionError) as error:
         raise ModelError(f"No model can be made of the config {changes!r}: {error}") from error

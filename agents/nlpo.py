@@ -30,9 +30,11 @@ class ReaderPair:
         self.own, self.mask = own, mask
         self.ids = own.ids
 
-    def advance(self, input_ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
+    def advance(
+        self, input_ids: np.ndarray, lengths: np.ndarray, prompt_lengths: np.ndarray | None = None
+    ) -> torch.Tensor:
         """Returns the last hidden state of the policy; the mask policy reads when it is asked what it allows."""
-        return self.own.advance(input_ids, lengths)
+        return self.own.advance(input_ids, lengths, prompt_lengths)
 
     def move(self, source: int, target: int) -> None:
         """Copies one context's slot into another."""
@@ -106,19 +108,29 @@ class MaskedTokenModel(TokenModel):
         return ReaderPair(super().decoder(size, length), self.mask_model.decoder(size, length))
 
     def restrict_step(
-        self, decoder: ContextReader, input_ids: np.ndarray, lengths: np.ndarray, mask: torch.Tensor | None
+        self,
+        decoder: ContextReader,
+        input_ids: np.ndarray,
+        lengths: np.ndarray,
+        mask: torch.Tensor | None,
+        prompt_lengths: np.ndarray | None = None,
     ) -> torch.Tensor:
         """Returns the mask policy's likeliest tokens in contexts that ``decoder`` follows, bool ``(n, V)``."""
         assert isinstance(decoder, ReaderPair)  # `decoder` made it
-        hidden = self.mask_model.advance(decoder.mask, input_ids, lengths)
+        hidden = self.mask_model.advance(decoder.mask, input_ids, lengths, prompt_lengths)
         return self.mask_model.distribution(hidden, mask).support
 
     @torch.no_grad()
     def restrict_contexts(
-        self, input_ids: torch.Tensor, lengths: torch.Tensor, mask: torch.Tensor | None
+        self,
+        input_ids: torch.Tensor,
+        lengths: torch.Tensor,
+        mask: torch.Tensor | None,
+        prompt_lengths: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Returns the mask policy's likeliest tokens in whole contexts, bool ``(B, V)``."""
-        return self.mask_model.distribution(self.mask_model.context_hidden(input_ids, lengths), mask).support
+        hidden = self.mask_model.context_hidden(input_ids, lengths, prompt_lengths)
+        return self.mask_model.distribution(hidden, mask).support
 
     @torch.no_grad()
     def restrict_episodes(self, episodes: EpisodeBatch, mask: torch.Tensor | None) -> torch.Tensor:

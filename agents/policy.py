@@ -1,4 +1,4 @@
-"""The actor-critic: a causal language model with a value head, as Stable-Baselines3 knows a policy."""
+"""The actor-critic: a language model with a value head, as Stable-Baselines3 knows a policy."""
 
 from __future__ import annotations
 
@@ -175,13 +175,14 @@ class TransformerPolicy(BasePolicy):
             lengths: Their tokens, int64 ``(n,)``.
             action_masks: True for tokens that may be chosen, bool ``(n, V)``, or None for all.
             deterministic: Whether to take the likeliest token.
-            prompt_lengths: Tokens of each prompt, int64 ``(n,)``; rules on places in the completion need them.
+            prompt_lengths: Tokens of each prompt, int64 ``(n,)``; rules on places in the completion and
+                encoder-decoder models need them.
         """
         model = self.token_model
-        hidden = model.advance(decoder, input_ids, lengths)
+        hidden = model.advance(decoder, input_ids, lengths, prompt_lengths)
         masks = None if action_masks is None else self._tensor(np.array(action_masks, bool))
         positions = None if prompt_lengths is None else self._tensor(lengths - prompt_lengths)
-        mask = model.restrict_step(decoder, input_ids, lengths, model.allowed(positions, masks))
+        mask = model.restrict_step(decoder, input_ids, lengths, model.allowed(positions, masks), prompt_lengths)
         return self._choice(hidden, model.distribution(hidden, mask), deterministic)
 
     def forward(self, obs: Observation, deterministic: bool = False) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -294,16 +295,16 @@ class TransformerPolicy(BasePolicy):
         return self.token_model.response_hidden(obs) if isinstance(obs, EpisodeBatch) else self._context_hidden(obs)
 
     def _context_hidden(self, obs: Observation) -> torch.Tensor:
-        return self.token_model.context_hidden(*_contexts(obs))
+        return self.token_model.context_hidden(*_contexts(obs), _prompts(obs))
 
     def _law(self, obs: Observation | EpisodeBatch, hidden: torch.Tensor) -> TokenDistribution:
         """Returns the law of the next token, whose context's state is ``hidden``."""
         model = self.token_model
         if isinstance(obs, EpisodeBatch):
             return model.episode_law(obs, hidden)
-        input_ids, lengths = _contexts(obs)
-        positions = lengths - obs["prompt_length"].long().reshape(-1) if "prompt_length" in obs else None
-        mask = model.restrict_contexts(input_ids, lengths, model.allowed(positions, None))
+        (input_ids, lengths), prompts = _contexts(obs), _prompts(obs)
+        positions = None if prompts is None else lengths - prompts
+        mask = model.restrict_contexts(input_ids, lengths, model.allowed(positions, None), prompts)
         return model.distribution(hidden, mask)
 
     def _values(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -354,6 +355,11 @@ def check_spaces(observation_space: spaces.Space, action_space: spaces.Space) ->
 def _contexts(obs: Observation) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the tokens of B observations, int64 ``(B, L)``, and how many they are, int64 ``(B,)``."""
     return obs["input_ids"].long(), obs["attention_mask"].long().sum(-1)
+
+
+def _prompts(obs: Observation) -> torch.Tensor | None:
+    """Returns how many tokens the prompts of B observations have, int64 ``(B,)``, or None where nobody tells."""
+    return obs["prompt_length"].long().reshape(-1) if "prompt_length" in obs else None
 
 
 def _optimizer(spec: str | type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:

@@ -1,4 +1,4 @@
-"""A causal language model seen as a law over the next token."""
+"""A language model seen as a law over the next token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from textgym.errors import AgentError, ModelError
 
-from . import fast_bodies, fast_decoding
+from . import fast_bodies, fast_decoding, seq2seq
 from .decoding import Decoder, causal_hidden
 from .distributions import NO_RULES, TokenDistribution, TokenRules, check_law
 
@@ -49,7 +49,12 @@ class EpisodeBatch(NamedTuple):
         The policy writes the first token after a prompt, so that is where its episode's first choice is.
         """
         cells = torch.arange(self.input_ids.shape[1], device=self.input_ids.device)
-        return (cells - self.response_mask.int().argmax(-1, keepdim=True))[self.response_mask]
+        return (cells - self.prompt_lengths[:, None])[self.response_mask]
+
+    @property
+    def prompt_lengths(self) -> torch.Tensor:
+        """Tokens of each prompt, int64 ``(B,)``; see `positions`."""
+        return self.response_mask.int().argmax(-1)
 
     @property
     def actions(self) -> torch.Tensor:
@@ -58,12 +63,12 @@ class EpisodeBatch(NamedTuple):
 
 
 class ContextReader(Protocol):
-    """What reads growing contexts, each token once: a `Decoder`, or one for each of several models."""
+    """What reads growing contexts: a `Decoder`, a `seq2seq.CachedDecoder`, or one for each of several models."""
 
     ids: np.ndarray
 
-    def advance(self, input_ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
-        """Returns the last hidden state of each context; see `Decoder.advance`."""
+    def advance(self, input_ids: np.ndarray, lengths: np.ndarray, prompt_lengths: np.ndarray | None) -> torch.Tensor:
+        """Returns the last hidden state of each context; see `seq2seq.CachedDecoder.advance`."""
 
     def move(self, source: int, target: int) -> None:
         """Copies one context's slot into another; see `Decoder.move`."""
@@ -72,7 +77,8 @@ class ContextReader(Protocol):
 class TokenModel(nn.Module):
     """Hidden states, logits and token laws of a language model, over the V tokens of an environment.
 
-    The body may compute in bfloat16; logits and all that follows are float32.
+    The body may compute in bfloat16; logits and all that follows are float32. An encoder-decoder model reads the prompt
+    by its encoder, the tokens as they stand in the observation, and all that follows by its decoder.
 
     The law at a place is that of `TokenDistribution`, over what the environment, the ``rules`` and, in models that
     extend this one, ``restrict_*`` allow there. Where a filter cuts it, and tokens were drawn, its support is theirs at
@@ -115,6 +121,7 @@ class TokenModel(nn.Module):
         self.rules = rules
         allowed = rules.table(vocab_size)
         self.register_buffer("_allowed", None if allowed is None else allowed.to(lm.device), persistent=False)
+        self._encodes = bool(lm.config.is_encoder_decoder)
         self._check_head()
 
     @property
@@ -144,26 +151,38 @@ class TokenModel(nn.Module):
 
     def decoder(self, size: int, length: int) -> ContextReader:
         """Returns a decoder of ``size`` contexts of up to ``length`` tokens, for as long as the weights stay."""
+        if self._encodes:
+            return seq2seq.decoder(self.lm, size, length)
         if fast_bodies.supports(self.lm):
             dtype = torch.bfloat16 if self.reduced_precision else torch.float32
             return fast_decoding.FastDecoder(self.lm, size, length, dtype)
         return Decoder(self.lm, size, length)
 
-    def advance(self, decoder: ContextReader, input_ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
-        """Returns the last hidden state of growing contexts, ``(n, D)``; see `Decoder.advance`."""
+    def advance(
+        self,
+        decoder: ContextReader,
+        input_ids: np.ndarray,
+        lengths: np.ndarray,
+        prompt_lengths: np.ndarray | None = None,
+    ) -> torch.Tensor:
+        """Returns the last hidden state of growing contexts, ``(n, D)``; see `seq2seq.CachedDecoder.advance`."""
         with self.autocast():
-            return decoder.advance(input_ids, lengths)
+            return decoder.advance(input_ids, lengths, prompt_lengths)
 
-    def context_hidden(self, input_ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    def context_hidden(
+        self, input_ids: torch.Tensor, lengths: torch.Tensor, prompt_lengths: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Returns the last hidden state of whole contexts, ``(B, D)``, without a cache.
 
         Args:
             input_ids: Right-padded contexts, int64 ``(B, L)``.
             lengths: Their tokens, int64 ``(B,)``.
+            prompt_lengths: Tokens of each prompt, int64 ``(B,)``; encoder-decoder models need them.
         """
+        input_ids = input_ids[:, : int(lengths.max())]
+        last = torch.arange(input_ids.shape[1], device=input_ids.device) == lengths[:, None] - 1
         with self.autocast():
-            hidden = causal_hidden(self.lm, input_ids[:, : int(lengths.max())])
-        return hidden[torch.arange(len(lengths), device=hidden.device), lengths - 1]
+            return self._states(input_ids, last, prompt_lengths)
 
     def response_hidden(self, episodes: EpisodeBatch) -> torch.Tensor:
         """Returns the hidden state that each chosen token was drawn from, ``(M, D)``, in one teacher-forced pass."""
@@ -171,18 +190,31 @@ class TokenModel(nn.Module):
             lengths = torch.tensor(episodes.lengths, device=self.device)
             with self.autocast():
                 return fast_decoding.response_hidden(self.lm, episodes.input_ids, lengths, episodes.response_mask)
-        parts = []
+        parts, prompts = [], episodes.prompt_lengths
         for rows, longest in _buckets(episodes.lengths):
             with self.autocast():
-                hidden = causal_hidden(self.lm, episodes.input_ids[rows, : longest - 1])
-            parts.append(hidden[episodes.response_mask[rows, 1:longest]])
+                input_ids, chosen = episodes.input_ids[rows, : longest - 1], episodes.response_mask[rows, 1:longest]
+                parts.append(self._states(input_ids, chosen, prompts[rows]))
         return torch.cat(parts)
+
+    def _states(
+        self, input_ids: torch.Tensor, wanted: torch.Tensor, prompt_lengths: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Returns the hidden states of wanted contexts, ``(M, D)``; see `seq2seq.states`."""
+        if self._encodes:
+            return seq2seq.states(self.lm, input_ids, wanted, prompt_lengths)
+        return causal_hidden(self.lm, input_ids)[wanted]
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Returns the scores of the environment's tokens, float32 ``(B, V)``."""
-        head = self.lm.get_output_embeddings()
-        bias = None if getattr(head, "bias", None) is None else head.bias[: self.vocab_size]
-        return nn.functional.linear(hidden.float(), head.weight[: self.vocab_size], bias)
+        head, hidden = self.lm.get_output_embeddings(), hidden.float()
+        bias = getattr(head, "bias", None)
+        if self._encodes:
+            scale, bias = seq2seq.head(self.lm)
+            hidden = hidden * scale
+        return nn.functional.linear(
+            hidden, head.weight[: self.vocab_size], None if bias is None else bias[: self.vocab_size]
+        )
 
     def distribution(self, hidden: torch.Tensor, mask: torch.Tensor | None = None) -> TokenDistribution:
         """Returns the law of the next token; ``mask`` bool ``(B, V)`` is True for tokens that may be drawn."""
@@ -219,13 +251,22 @@ class TokenModel(nn.Module):
         return mask
 
     def restrict_step(
-        self, decoder: ContextReader, input_ids: np.ndarray, lengths: np.ndarray, mask: torch.Tensor | None
+        self,
+        decoder: ContextReader,
+        input_ids: np.ndarray,
+        lengths: np.ndarray,
+        mask: torch.Tensor | None,
+        prompt_lengths: np.ndarray | None = None,
     ) -> torch.Tensor | None:
         """Returns what may be drawn next in contexts that ``decoder`` follows: here, ``mask``; see `advance`."""
         return mask
 
     def restrict_contexts(
-        self, input_ids: torch.Tensor, lengths: torch.Tensor, mask: torch.Tensor | None
+        self,
+        input_ids: torch.Tensor,
+        lengths: torch.Tensor,
+        mask: torch.Tensor | None,
+        prompt_lengths: torch.Tensor | None = None,
     ) -> torch.Tensor | None:
         """Returns what may be drawn next in whole contexts: here, ``mask``; see `context_hidden`."""
         return mask
@@ -258,8 +299,13 @@ class TokenModel(nn.Module):
         """Raises where the logits are not simply the head of the last hidden state (soft caps, scales)."""
         self.lm.eval()
         ids = torch.tensor([[0, 1 % self.vocab_size]], device=self.device)
-        ours = self.logits(causal_hidden(self.lm, ids)[0])
-        theirs = self.lm(ids, attention_mask=torch.ones_like(ids)).logits[0, :, : self.vocab_size]
+        # To an encoder-decoder: a prompt of one token, and a completion of another.
+        ours = self.logits(self._states(ids, torch.ones_like(ids, dtype=torch.bool), torch.ones_like(ids[:, 0])))
+        inputs = {"input_ids": ids}
+        if self._encodes:
+            start = torch.full_like(ids[:, :1], seq2seq.start_token(self.lm))
+            inputs = {"input_ids": ids[:, :1], "decoder_input_ids": torch.cat([start, ids[:, 1:]], 1)}
+        theirs = self.lm(**inputs, attention_mask=torch.ones_like(inputs["input_ids"])).logits[0, :, : self.vocab_size]
         if not torch.allclose(ours, theirs.float(), atol=1e-3, rtol=1e-3):
             raise ModelError(
                 f"{type(self.lm).__name__} changes its logits after the output embedding (a soft cap or a scale, see "

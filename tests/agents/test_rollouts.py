@@ -79,7 +79,9 @@ def test_idle_rows_cost_no_forward(monkeypatch: pytest.MonkeyPatch) -> None:
     widths = []
     advance = Decoder.advance
     monkeypatch.setattr(
-        Decoder, "advance", lambda self, ids, lengths: (widths.append(len(lengths)), advance(self, ids, lengths))[1]
+        Decoder,
+        "advance",
+        lambda self, ids, lengths, prompts: (widths.append(len(lengths)), advance(self, ids, lengths))[1],
     )
     model.learn(6 * 40, callback=recorder)
     assert widths == [tokens for _, tokens in recorder.steps]
@@ -95,7 +97,7 @@ def test_cached_collection_equals_uncached(generic: bool, monkeypatch: pytest.Mo
     cached.learn(6 * 40 * 2, callback=recorder)
 
     class Uncached(Decoder):
-        def advance(self, input_ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
+        def advance(self, input_ids: np.ndarray, lengths: np.ndarray, prompts: np.ndarray) -> torch.Tensor:
             hidden = uncached.policy.token_model.context_hidden(torch.from_numpy(input_ids), torch.from_numpy(lengths))
             return hidden
 

@@ -99,8 +99,9 @@ def propose(agent: Any, env: TextGenEnv, obs: dict[str, np.ndarray], top: int) -
     with torch.inference_mode():
         ids = torch.from_numpy(obs["input_ids"])[None].to(model.device)
         length = torch.tensor([obs["attention_mask"].sum()], device=model.device)
+        prompt = torch.from_numpy(obs["prompt_length"]).to(model.device)
         mask = torch.from_numpy(env.action_masks()).to(model.device)
-        law = model.distribution(model.context_hidden(ids, length), mask)
+        law = model.distribution(model.context_hidden(ids, length, prompt), mask)
         best = law.log_probs[0].exp().topk(min(top, int(mask.sum())))
     return [Proposal(*pair) for pair in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
 
