@@ -19,8 +19,8 @@ class A2C(SB3A2C, EpisodicAlgorithm):
         agent = A2C("tiny", "TextGen-Sentiment-v0").learn(200_000)
 
     ``train()`` is SB3's, unmodified: one step of the optimizer a rollout, on all of its tokens at once, so that memory
-    grows with ``n_steps × n_envs``. What else differs from SB3 is told at `PPO`. Defaults that differ from SB3's, and
-    why:
+    grows with ``n_steps × n_envs``, unless ``micro_batch_size`` of ``policy_kwargs`` bounds it. What else differs from
+    SB3 is told at `PPO`. Defaults that differ from SB3's, and why:
 
     - ``n_envs=64``, ``n_steps=16``: each rollout makes one step only, which is to see many episodes.
     - ``use_rms_prop=False``: a language model is trained by Adam, here as before.

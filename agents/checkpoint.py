@@ -2,8 +2,10 @@
 
 =========================  ======================================================================================
 ``agent.json``             Class, arguments, environment, vocabulary, versions, tokens trained on.
-``model/``                 The language model and its tokenizer, as transformers loads them.
-``policy.safetensors``     What else the policy has: the value head.
+``model/``                 The language model and its tokenizer, as transformers loads them; of a model with an
+                           adapter, the adapter alone, as peft loads it.
+``base/``                  The model under the adapter, where it has no name to find it by.
+``policy.safetensors``     What else the policy has: the value head, a separate value model, the mask of `NLPO`.
 ``training.safetensors``   Tensors of the optimizer; state of the generator that draws tokens.
 ``training.json``          Everything else that the next update depends on: counters, orders, the KL's price.
 ``reference/``             The frozen reference, where it is not a shipped model.
@@ -14,7 +16,6 @@ An agent that is saved between two rollouts and loaded makes the same next updat
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -31,13 +32,15 @@ from textgym import assets
 from textgym.errors import AgentError, ModelError, RunError
 from textgym.evaluation.versions import versions
 
+from . import lora
 from .arguments import Unsaved, decode, encode
-from .models import no_progress_bar, pretrained
-from .policy import check_spaces
+from .models import adapter_base, digest, no_progress_bar, pretrained
 from .sb3 import Detached
+from .spaces import check_spaces
 
 if TYPE_CHECKING:
     from .on_policy import EpisodicAlgorithm
+    from .policy import TransformerPolicy
 
 SCHEMA = "textgym.agent"
 SCHEMA_VERSION = 1
@@ -51,11 +54,10 @@ def save(agent: EpisodicAlgorithm, path: str | Path) -> None:
     A suffix ``.zip``, which SB3's callbacks append, is dropped.
     """
     with _replacing(_folder(path)) as folder:
-        _save_model(agent.policy.lm, folder / "model")
+        base = _save_language_model(agent, folder)
         if agent.task is not None:
             agent.task.tokenizer.save(folder / "model")
-        own = {name: value for name, value in agent.policy.state_dict().items() if not _of_model(name)}
-        save_file(own, folder / "policy.safetensors")
+        save_file(_own_weights(agent.policy), folder / "policy.safetensors")
         tensors, training = _training_state(agent)
         save_file(tensors, folder / "training.safetensors")
         _write_json(folder / "training.json", training)
@@ -68,6 +70,8 @@ def save(agent: EpisodicAlgorithm, path: str | Path) -> None:
             "vocab_size": vocab_size,
             "length": length,
             "tokenizer": None if agent.task is None else agent.task.tokenizer.fingerprint,
+            "architecture": _architecture(agent.policy.lm),
+            "base": base,
             "reference": _save_reference(agent, folder),
             "num_timesteps": agent.num_timesteps,
             "versions": versions(),
@@ -84,6 +88,7 @@ def load_agent(cls: Any, path: str | Path, env: Any, device: torch.device | str,
             f"{str(folder)!r} holds a {content['class']}, not a {cls.__name__}. `textgym.agents.load` takes either."
         )
     arguments = {name: decode(value) for name, value in content["arguments"].items()} | changes
+    base, source = content.get("base"), arguments.pop("model", None)
     saved_env = arguments.pop("env")
     if env is not None:
         arguments["env_kwargs"] = changes.get("env_kwargs")
@@ -99,13 +104,15 @@ def load_agent(cls: Any, path: str | Path, env: Any, device: torch.device | str,
                 f"{name}=… to load()."
             )
     try:
-        agent = cls(folder / "model", env, **{**arguments, "device": device})
+        model = folder / "model" if base is None else adapter_base(folder / "model", source)
+        agent = cls(model, env, **{**arguments, "device": device})
+        _check_architecture(agent.policy.lm, folder, content)
+        if base is not None:
+            agent.base_name, agent.base_digest = source or base["name"], base["sha256"]
+            lora.load_adapter(agent.policy.lm, folder / "model")
     except ModelError as error:
         raise RunError(f"The model of the agent in {str(folder)!r} cannot be loaded: {error}") from error
-    file = folder / "policy.safetensors"
-    keys = agent.policy.load_state_dict(_tensors(file), strict=False)
-    if missing := [name for name in keys.missing_keys if not _of_model(name)] + keys.unexpected_keys:
-        raise RunError(f"{str(file)!r} does not hold the weights that this agent has: {missing}. Train it anew.")
+    _restore_weights(agent.policy, folder / "policy.safetensors")
     _restore_reference(agent, folder, content["reference"])
     _restore_training(agent, _tensors(folder / "training.safetensors"), _json(folder / "training.json"))
     return agent
@@ -161,7 +168,13 @@ def _restore_training(agent: EpisodicAlgorithm, tensors: dict[str, torch.Tensor]
     for key, value in {**named, **state["optimizer_numbers"]}.items():
         index, _, name = key.partition(".")
         entries.setdefault(int(index), {})[name] = value
-    agent.policy.optimizer.load_state_dict({"state": entries, "param_groups": state["param_groups"]})
+    try:
+        agent.policy.optimizer.load_state_dict({"state": entries, "param_groups": state["param_groups"]})
+    except ValueError as error:
+        raise RunError(
+            f"The optimizer of the saved agent had other weights than this one's: {error}. Load it with the "
+            "policy_kwargs that it was trained with."
+        ) from error
     agent.rollout_buffer.rng.bit_generator.state = state["minibatch_order"]
     if agent.kl is not None and state["kl"] is not None:
         agent.kl.load_state_dict(state["kl"])
@@ -173,14 +186,61 @@ def _restore_training(agent: EpisodicAlgorithm, tensors: dict[str, torch.Tensor]
     agent.load_extra_state(state["extra"])
 
 
-def _save_reference(agent: EpisodicAlgorithm, folder: Path) -> dict[str, str] | None:
-    if agent.reference is None:
+def _save_language_model(agent: EpisodicAlgorithm, folder: Path) -> dict[str, str | None] | None:
+    """Writes the model, or its adapter; returns what the adapter was made for."""
+    lm = agent.policy.lm
+    if not lora.adapted(lm):
+        _save_model(lm, folder / "model")
         return None
-    digest = _digest(agent.reference.lm)
+    base = lora.base_of(lm)
+    if agent.base_digest is None:  # it never changes
+        agent.base_digest = digest(base)
+    if agent.base_name is None:
+        _save_model(base, folder / "base")
+    lora.save_adapter(lm, folder / "model", agent.base_name)
+    return {"name": agent.base_name, "sha256": agent.base_digest}
+
+
+def _architecture(lm: PreTrainedModel) -> dict[str, Any]:
+    return {"class": type(lm).__name__, "weights": sum(weight.numel() for weight in lm.parameters())}
+
+
+def _check_architecture(lm: PreTrainedModel, folder: Path, content: dict[str, Any]) -> None:
+    saved, found = content.get("architecture"), _architecture(lm)
+    if saved is not None and saved != found:
+        raise RunError(
+            f"{str(folder / 'model')!r} holds a {found['class']} of {found['weights']} weights, and the agent was a "
+            f"{saved['class']} of {saved['weights']}. Give the folder as `agent.save` wrote it."
+        )
+
+
+def _own_weights(policy: TransformerPolicy) -> dict[str, torch.Tensor]:
+    """Returns the weights outside the language model, those that have several names once."""
+    own: dict[str, torch.Tensor] = {}
+    seen = {weight.data_ptr() for weight in policy.lm.parameters()}
+    for name, tensor in policy.state_dict().items():
+        if not name.startswith("token_model.lm.") and tensor.data_ptr() not in seen:
+            own[name] = tensor.contiguous()
+            seen.add(tensor.data_ptr())
+    return own
+
+
+def _restore_weights(policy: TransformerPolicy, file: Path) -> None:
+    tensors, own = _tensors(file), _own_weights(policy)
+    shapes = [{name: tuple(tensor.shape) for name, tensor in weights.items()} for weights in (tensors, own)]
+    if differ := sorted(name for name, _ in shapes[0].items() ^ shapes[1].items()):
+        raise RunError(f"{str(file)!r} does not hold the weights that this agent has: {differ}. Train it anew.")
+    policy.load_state_dict(tensors, strict=False)
+
+
+def _save_reference(agent: EpisodicAlgorithm, folder: Path) -> dict[str, str] | None:
+    if agent.reference is None or lora.adapted(agent.policy.lm):  # whose reference is its base
+        return None
+    found = digest(agent.reference.lm)
     if agent.reference_name in assets.NAMES:
-        return {"shipped": agent.reference_name, "sha256": digest}
+        return {"shipped": agent.reference_name, "sha256": found}
     _save_model(agent.reference.lm, folder / "reference")
-    return {"sha256": digest}
+    return {"sha256": found}
 
 
 def _restore_reference(agent: EpisodicAlgorithm, folder: Path, saved: dict[str, str] | None) -> None:
@@ -192,7 +252,7 @@ def _restore_reference(agent: EpisodicAlgorithm, folder: Path, saved: dict[str, 
         lm = pretrained(source).eval().requires_grad_(False).to(agent.device)
     except ModelError as error:
         raise RunError(f"The reference of the agent in {str(folder)!r} cannot be loaded: {error}") from error
-    if _digest(lm) != saved["sha256"]:
+    if digest(lm) != saved["sha256"]:
         raise RunError(
             f"The reference {str(source)!r} is not the model that the agent in {str(folder)!r} was trained with; its "
             "weights differ. Use the textgym that agent.json names."
@@ -203,18 +263,6 @@ def _restore_reference(agent: EpisodicAlgorithm, folder: Path, saved: dict[str, 
 def _save_model(lm: PreTrainedModel, folder: Path) -> None:
     with no_progress_bar():
         lm.save_pretrained(str(folder))
-
-
-def _digest(lm: PreTrainedModel) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(lm.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _of_model(name: str) -> bool:
-    return name.startswith("token_model.lm.")
 
 
 def _folder(path: str | Path) -> Path:

@@ -15,6 +15,7 @@ from textgym.errors import AgentError, ModelError, RunError
 from textgym.tasks import Task
 from textgym.tokenizers import SPECIALS, CharTokenizer, Tokenizer
 
+from .lora import merged
 from .models import no_progress_bar
 from .policy import TransformerPolicy
 from .seq2seq import start_token
@@ -55,7 +56,7 @@ def export(agent: Any, path: str | Path, *, push_to_hub: str | None = None) -> P
         )
     folder = _empty(Path(path))
     with no_progress_bar():
-        policy.lm.save_pretrained(str(folder))
+        merged(policy.lm).save_pretrained(str(folder))
     _tokenizer(tokenizer, folder)
     _generation(policy, tokenizer, getattr(agent, "task", None)).save_pretrained(str(folder))
     if push_to_hub is not None:

@@ -211,9 +211,9 @@ class LlamaBody(FastBody):
 
 
 def supports(lm: PreTrainedModel) -> bool:
-    """Whether ``lm`` is exactly what this module computes: no adapters, hooks or variants."""
-    if any(module._forward_hooks or module._forward_pre_hooks for module in lm.modules()):
-        return False
+    """Whether ``lm`` is exactly what this module computes: no adapters, hooks or variants, every layer as it came."""
+    if any(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module) for module in lm.modules()):
+        return False  # somebody's own, or layers that are to be computed again for their gradient
     return _is_gpt2(lm) or _is_llama(lm)
 
 

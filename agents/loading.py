@@ -22,7 +22,7 @@ from textgym.evaluation.players import Oracle
 from textgym.evaluation.run import Run
 from textgym.tasks import Task
 
-from . import ALGORITHMS, checkpoint
+from . import ALGORITHMS, checkpoint, lora
 from .baselines import Greedy, RandomAgent, ZeroShot
 from .beam_search import BeamSearch
 from .best_of_n import BestOfN
@@ -150,7 +150,7 @@ class _Loader:
                     f"The run {str(path)!r} has no checkpoint yet. Continue it: `textgym train --resume {path}`."
                 )
             return self.load(list(checkpoints.values())[-1])
-        if path.is_dir() and not (path / "config.json").is_file():
+        if path.is_dir() and not any((path / name).is_file() for name in ("config.json", lora.CONFIG)):
             raise RunError(
                 f"{str(path)!r} holds no saved agent, no run and no model. Give a folder that agent.save() or `textgym "
                 "train` wrote, or a Hugging Face model."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +23,11 @@ from transformers import (
 from transformers.utils import logging
 
 from textgym import assets, tokenizers
-from textgym.errors import ModelError, TokenizerError
+from textgym.errors import AgentError, ModelError, TokenizerError
 from textgym.evaluation.run import Run
 from textgym.tokenizers import Tokenizer
+
+from . import lora
 
 SCRATCH: dict[str, Any] = {
     "model_type": "gpt2",
@@ -56,9 +60,12 @@ TOKENIZER_FILES = ("tokenizer", "vocab", "merges", "spiece", "sentencepiece", "s
 """How the names of files begin by which one knows that a tokenizer lies in a folder."""
 
 ModelSpec: TypeAlias = str | Path | dict[str, Any] | PreTrainedModel
+DeviceMap: TypeAlias = str | dict[str, Any] | None
 
 
-def make_model(spec: ModelSpec, vocab_size: int, length: int, seed: int | None = None) -> PreTrainedModel:
+def make_model(
+    spec: ModelSpec, vocab_size: int, length: int, seed: int | None = None, device_map: DeviceMap = None
+) -> PreTrainedModel:
     """Returns the language model that ``spec`` names, causal or encoder-decoder, in float32 and ``eval()``.
 
     Args:
@@ -68,11 +75,24 @@ def make_model(spec: ModelSpec, vocab_size: int, length: int, seed: int | None =
         vocab_size: Tokens that the environment has, V.
         length: Longest context that the environment makes, L.
         seed: Of random weights; None draws them from torch's global generator.
+        device_map: See `pretrained`.
 
     Raises:
         ModelError: If there is no such model, or it does not fit.
     """
+    named = isinstance(spec, str | Path) and spec != "scratch"
+    if device_map is not None and not named:
+        raise ModelError(
+            "device_map places weights that are read from files, so the model must be a shipped name, a folder or a "
+            f"Hub id. Actual value: {spec if isinstance(spec, str | dict) else type(spec).__name__!r}. Leave it out "
+            "and give device."
+        )
     if isinstance(spec, PreTrainedModel):
+        if lora.adapted(spec):
+            raise ModelError(
+                f"The {type(spec).__name__} holds an adapter already, which could not be told from the model when it "
+                "is saved. Give the model without it and policy_kwargs={'lora': {…}}, or merge it into the weights."
+            )
         lm = spec
     elif isinstance(spec, nn.Module):
         raise ModelError(
@@ -84,7 +104,7 @@ def make_model(spec: ModelSpec, vocab_size: int, length: int, seed: int | None =
     elif isinstance(spec, dict):
         lm = _random(spec, vocab_size, length, seed)
     elif isinstance(spec, str | Path):
-        lm = pretrained(spec)
+        lm = pretrained(spec, device_map)
     else:
         raise ModelError(
             "A model is 'tiny', 'scratch', a folder, a Hub id, a dict of a config, or a transformers model. "
@@ -92,6 +112,17 @@ def make_model(spec: ModelSpec, vocab_size: int, length: int, seed: int | None =
         )
     check_fit(lm, vocab_size, length)
     return lm.eval()
+
+
+@contextmanager
+def drawn_from(seed: int | None) -> Iterator[None]:
+    """Gives a context in which torch's global generator starts from ``seed``; None leaves it as it is."""
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 @contextmanager
@@ -116,18 +147,35 @@ def model_folder(spec: str | Path) -> str:
     return str(path / "model") if (path / "agent.json").is_file() else str(spec)
 
 
-def pretrained(spec: str | Path) -> PreTrainedModel:
-    """Returns the model of a shipped name, a folder or a Hub id.
+def lasting_name(spec: ModelSpec) -> str | None:
+    """Returns a name under which the weights of ``spec`` are found again, from any folder; None where there is none."""
+    if not isinstance(spec, str | Path) or spec == "scratch":
+        return None
+    source = str(spec) if str(spec) in assets.NAMES else model_folder(spec)
+    return str(Path(source).resolve()) if Path(source).is_dir() and source not in assets.NAMES else source
+
+
+def pretrained(spec: str | Path, device_map: DeviceMap = None) -> PreTrainedModel:
+    """Returns the model of a shipped name, a folder or a Hub id; an adapter's, merged into what it was made for.
+
+    Args:
+        spec: The name.
+        device_map: Where accelerate puts the weights as it reads them, ``"auto"`` or a dictionary, as transformers
+            takes it; None is the CPU. All must come to lie on one device, since they learn there, beside the optimizer
+            and the KV cache.
 
     Raises:
-        ModelError: If there is none, or it is no language model.
+        ModelError: If there is none, it is no language model, or it does not come to lie on one device.
     """
     source = model_folder(spec)
+    if (Path(source) / lora.CONFIG).is_file():
+        return lora.with_adapter(adapter_base(Path(source), device_map=device_map), Path(source))
+    placed = {} if device_map is None else {"device_map": device_map}
     try:
         with no_progress_bar():  # float32 always: the optimizer would work in a checkpoint's own dtype
             auto = _auto_class(AutoConfig.from_pretrained(source))
-            lm, info = auto.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+            lm, info = auto.from_pretrained(source, dtype=torch.float32, output_loading_info=True, **placed)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(
             f"No language model could be loaded from {str(spec)!r}: {reason} Give 'tiny', 'scratch', a folder, "
@@ -139,11 +187,65 @@ def pretrained(spec: str | Path) -> PreTrainedModel:
             f"{str(spec)!r} is not a language model: it lacks {len(missing)} of the weights of one, such as "
             f"{missing[0]!r}."
         )
+    if lora.adapted(lm):  # transformers puts an adapter's folder of the Hub on its base
+        lm = lora.merged(lm)
+    _check_placed(lm, spec, device_map)
     for parameter in lm.parameters():
         # Weights read from a file start anywhere in memory, and some kernels then add up in another order: results
         # would differ in the last bit from those of the same weights in memory of torch's own.
         parameter.data = parameter.data.clone()
     return lm
+
+
+def placed_device(lm: PreTrainedModel, device: torch.device | str) -> torch.device:
+    """Returns the device that a ``device_map`` put a model on.
+
+    Raises:
+        AgentError: If ``device``, where it is not ``"auto"``, is another one.
+    """
+    if str(device) != "auto" and torch.device(device).type != lm.device.type:
+        raise AgentError(
+            f"device_map puts the model on {str(lm.device)!r}, and device={str(device)!r} is asked for. Leave one of "
+            "them out."
+        )
+    return lm.device
+
+
+def adapter_base(folder: Path, source: str | Path | None = None, device_map: DeviceMap = None) -> PreTrainedModel:
+    """Returns the model that the adapter in ``folder`` was made for, checked where a saved agent tells its hash.
+
+    Args:
+        folder: The adapter's; in a saved agent, ``model/``.
+        source: Where the base is to be found, if not where the folder says.
+        device_map: See `pretrained`.
+
+    Raises:
+        ModelError: If the base is missing, or is not the one that the adapter was made for.
+    """
+    record = _base_record(folder)
+    source = source or record["name"] or folder.parent / "base"
+    try:
+        lm = pretrained(source, device_map)
+    except ModelError as error:
+        raise ModelError(
+            f"The base of the adapter in {str(folder)!r} is missing: {error} If it lies elsewhere, say where: "
+            "load(path, model=…)."
+        ) from error
+    if record["sha256"] not in (None, digest(lm)):
+        raise ModelError(
+            f"The base {str(source)!r} is not the model that the adapter in {str(folder)!r} was made for; its weights "
+            "differ. Give the one that it was: load(path, model=…)."
+        )
+    return lm
+
+
+def digest(lm: PreTrainedModel) -> str:
+    """Returns a hash of a model's weights and their names, in hex."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(lm.state_dict().items()):
+        found.update(name.encode())
+        found.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def model_tokenizer(spec: ModelSpec) -> Tokenizer | None:
@@ -191,8 +293,39 @@ def check_fit(lm: PreTrainedModel, vocab_size: int, length: int) -> None:
 
 
 def frozen_copy(lm: PreTrainedModel) -> PreTrainedModel:
-    """Returns a copy in ``eval()`` that no optimizer will change."""
-    return copy.deepcopy(lm).eval().requires_grad_(False)
+    """Returns a copy in ``eval()`` that no optimizer will change; weights that never learn are shared, not copied."""
+    shared = {id(weight): weight for weight in lm.parameters() if not weight.requires_grad}
+    return copy.deepcopy(lm, shared).eval().requires_grad_(False)
+
+
+def _base_record(folder: Path) -> dict[str, str | None]:
+    """Returns where the base of an adapter lies, and the hash of its weights, as far as its folder tells."""
+    agent, config = folder.parent / "agent.json", folder / lora.CONFIG
+    try:
+        if agent.is_file():
+            record = json.loads(agent.read_text(encoding="utf-8")).get("base")
+            if record is not None:
+                return {"name": record["name"], "sha256": record["sha256"]}
+        name = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError, KeyError) as error:
+        raise ModelError(
+            f"{str(config)!r} does not tell what the adapter was made for ({error}). Give a folder that peft or "
+            "`agent.save` wrote."
+        ) from error
+    if not name:
+        raise ModelError(f"{str(config)!r} does not name the model that the adapter was made for.")
+    return {"name": str(name), "sha256": None}
+
+
+def _check_placed(lm: PreTrainedModel, spec: str | Path, device_map: DeviceMap) -> None:
+    devices = sorted({str(weight.device) for weight in lm.parameters()})
+    if device_map is not None and (len(devices) > 1 or devices == ["meta"]):
+        raise ModelError(
+            f"device_map={device_map!r} puts the weights of {str(spec)!r} on {', '.join(devices)}. They learn here, so "
+            "all of them must fit on one device: weights on 'meta' are offloaded and cannot be trained, and the KV "
+            "cache and the value head live beside the model. Give one device, such as {'': 0}, a smaller model, "
+            "or train fewer weights (lora, train)."
+        )
 
 
 def _auto_class(config: PretrainedConfig) -> Any:
@@ -212,11 +345,7 @@ def _random(changes: dict[str, Any], vocab_size: int, length: int, seed: int | N
             if not hasattr(plain, "max_position_embeddings"):  # T5 knows distances only, and has no last place
                 del sizes["max_position_embeddings"]
         config = AutoConfig.for_model(**{**defaults, **sizes, **changes})
-        make = _auto_class(config).from_config
-        if seed is None:
-            return make(config)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            return make(config)
+        with drawn_from(seed):
+            return _auto_class(config).from_config(config)
     except (ValueError, TypeError, AttributeError, KeyError, ZeroDivisionError) as error:
         raise ModelError(f"No model can be made of the config {changes!r}: {error}") from error

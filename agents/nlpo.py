@@ -101,7 +101,8 @@ class MaskedTokenModel(TokenModel):
     def refresh(self) -> None:
         """Makes the mask policy a copy of the policy as it is now."""
         for mask, own in zip(self.mask_model.lm.parameters(), self.lm.parameters(), strict=True):
-            mask.copy_(own)
+            if mask is not own:  # weights that never learn are shared
+                mask.copy_(own)
 
     def decoder(self, size: int, length: int) -> ContextReader:
         """Returns what follows ``size`` contexts, with a KV cache for each of the two models."""

@@ -19,16 +19,18 @@ from textgym.evaluation import Episode, Report, evaluate
 from textgym.tasks import Task
 from textgym.tokenizers import Tokenizer
 
-from . import checkpoint, kl
+from . import checkpoint, kl, lora
 from .alarms import Alarms, Measures, repetition
 from .buffers import EpisodeBuffer, generalized_advantage_estimation
 from .episodes import Episodes
-from .models import ModelSpec, frozen_copy, model_tokenizer
-from .policy import TransformerPolicy, check_spaces
+from .models import ModelSpec, frozen_copy, lasting_name, model_tokenizer, placed_device
+from .policy import TransformerPolicy
 from .regularisation import Regularisation, RewardShaper, cut_off
 from .rollouts import collect_episodes
 from .sb3 import Detached, as_vec_env, make_vec_env
+from .spaces import check_spaces
 from .token_model import EpisodeBatch, TokenModel
+from .trainable import check_learns
 
 TOKENS, MINIBATCHES, WEIGHTS, ENVIRONMENTS = range(4)
 """Keys of an agent's random streams; each is seeded by a hash of the seed and the key."""
@@ -49,6 +51,7 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
 
     Attributes:
         reference: The frozen model that the KL is measured to, or None.
+        base_name, base_digest: Where the model under an adapter is found, if anywhere; the hash of it, once known.
         kl: What a nat of KL costs, or None.
         regularisation: What else holds the policy back.
         shaper: Makes the rewards that are learnt from of the task's.
@@ -58,6 +61,8 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
     rollout_buffer: EpisodeBuffer  # type: ignore[assignment]  # SB3's train() reads get, values and returns alone
     policy: TransformerPolicy  # type: ignore[assignment]
     reference: TokenModel | None
+    base_name: str | None
+    base_digest: str | None
     kl: kl.KLController | None
     regularisation: Regularisation
     shaper: RewardShaper
@@ -109,6 +114,7 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
                 arguments[name] = value
         self.arguments = {name: arguments[name] for name in arguments if name not in ("self", "model", "__class__")}
         self.reference_name = self._model if isinstance(self._model, str) else None
+        self.base_name, self.base_digest = lasting_name(self._model), None
         self._rollouts = 0
         return env
 
@@ -131,14 +137,19 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
             raise AgentError("The model is the first argument of the agent; leave it out of policy_kwargs.")
         vocab_size, _ = check_spaces(self.observation_space, self.action_space)
         self._setup_lr_schedule()
-        self.policy = TransformerPolicy(
+        policy = TransformerPolicy(
             self.observation_space,
             self.action_space,
             self.lr_schedule,
             model=self._model,
             seed=self._stream(WEIGHTS),
             **{**self.policy_kwargs, **(self.arguments["policy_kwargs"] or {})},
-        ).to(self.device)
+        )
+        learns_value = self.vf_coef > 0 and getattr(self, "baseline", "value") == "value"
+        check_learns(policy.options["train"], learns_value, type(self).__name__)
+        if (self.arguments["policy_kwargs"] or {}).get("device_map") is not None:
+            self.device = placed_device(policy.lm, self.arguments["device"])
+        self.policy = policy.to(self.device)
         self.policy.differentiable_entropy = self.ent_coef != 0
         self.rollout_buffer = EpisodeBuffer(vocab_size, self.device)
         self.set_random_seed(self.seed)
@@ -156,7 +167,8 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         self.kl = None if coef is None else kl.controller(coef, self.arguments["kl_target"], options.kl_controller)
         self.reference = None
         if coef is not None:
-            law, lm = self.policy.token_model, frozen_copy(self.policy.lm)
+            law, lm = self.policy.token_model, self.policy.lm
+            lm = lora.base_of(lm) if lora.adapted(lm) else frozen_copy(lm)
             # Its law is never truncated by top_k or top_p, so that no token is infinitely far from it.
             self.reference = TokenModel(lm, law.vocab_size, law.temperature, precision=law.precision)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,15 +12,20 @@ from gymnasium import spaces
 from stable_baselines3.common.distributions import CategoricalDistribution
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import Schedule
-from torch import nn
 from transformers import PreTrainedModel
 
 from textgym.errors import AgentError
 
 from .distributions import TokenDistribution, TokenRules
 from .episodes import Episodes
-from .models import ModelSpec, make_model
+from .lora import inject
+from .micro_batches import check_size, in_parts
+from .models import DeviceMap, ModelSpec, drawn_from, make_model
+from .optimizers import check_gradient, optimizer_of
+from .spaces import check_spaces
 from .token_model import ContextReader, EpisodeBatch, TokenModel
+from .trainable import Train, freeze, recomputed
+from .value_heads import ValueReader, check_value_head, value_head_of, value_model_of
 
 Observation = dict[str, Any]
 
@@ -31,7 +36,7 @@ class Choice(NamedTuple):
     Attributes:
         actions: The tokens, int64 ``(n,)``.
         log_probs: log π of each, float32 ``(n,)``.
-        values: V of each context, float32 ``(n,)``.
+        values: V of each context, float32 ``(n,)``; NaN where no value model followed them.
         supports: True for the tokens that the law could draw, bool ``(n, V)``, where it leaves out some by how likely
             they are; else None. What the environment and the rules exclude is known without it.
     """
@@ -50,12 +55,12 @@ class _Memory(NamedTuple):
 
 
 class TransformerPolicy(BasePolicy):
-    """A policy that writes: its law over tokens is a language model's, its value a linear reading of the same state.
+    """A policy that writes: its law over tokens is a language model's, its value a reading of the same state.
 
     Works under stock Stable-Baselines3 (``PPO(TransformerPolicy, env, policy_kwargs={"model": "tiny"})``), one
     transition a sample and the whole prefix anew for each, and under the algorithms of this package, which score every
-    token of an episode in one pass. The language model always stays in ``eval()``; the value head starts at zero, so
-    that at first it moves neither the values nor the language model.
+    token of an episode in one pass. The language model always stays in ``eval()``; the value starts at zero, so that at
+    first it moves nothing but its own head.
 
     Args:
         observation_space: That of `textgym.TextGenEnv`.
@@ -63,6 +68,17 @@ class TransformerPolicy(BasePolicy):
         lr_schedule: Learning rate, by the progress that remains.
         use_sde: Accepted because SB3 passes it; must be False.
         model: See `textgym.agents.models.make_model`. Under stock SB3 give JSON: a name or a dict.
+        device_map: See `textgym.agents.models.pretrained`.
+        train: ``"all"``, ``"value_head"`` (V alone learns) or ``{"last_layers": k}``; see `trainable.freeze`.
+        lora: Options of an adapter, all of the model that then learns, by peft's names: ``{"r": 8, "lora_alpha": 16}``;
+            see `textgym.agents.lora`. None is no adapter.
+        value_head: ``"linear"``, ``"mlp"`` or ``"separate"``; see `textgym.agents.value_heads`. Of a separate model
+            those weights learn that do of the policy, or its own adapter; with ``train="value_head"`` all do.
+        value_gradient: Whether the gradient of the value goes on into the model that it shares with the policy.
+        gradient_checkpointing: Whether an update computes layers twice: the same gradient, less memory, more time.
+        micro_batch_size: Tokens of a minibatch that are scored at once, prompts and padding included; the rest waits,
+            and memory grows with this instead of the minibatch. The gradient is the whole minibatch's, for a forward
+            more. None scores minibatches whole.
         temperature, top_k, top_p, min_p, precision: See `TokenModel`.
         suppress_tokens, forced_tokens, min_new_tokens, eos_id: See `TokenRules`.
         optimizer_class: Class of the optimizer, or its name in `torch.optim`.
@@ -70,7 +86,7 @@ class TransformerPolicy(BasePolicy):
         seed: Of the tokens drawn, and of random weights; None takes one from torch's global generator, which SB3 seeds.
 
     Raises:
-        AgentError: If the spaces are not those of a textgym environment.
+        AgentError: If the spaces are not those of a textgym environment, or there is no such option.
         ModelError: If the model cannot be loaded or does not fit them.
     """
 
@@ -84,6 +100,13 @@ class TransformerPolicy(BasePolicy):
         use_sde: bool = False,
         *,
         model: ModelSpec = "tiny",
+        device_map: DeviceMap = None,
+        train: Train = "all",
+        lora: dict[str, Any] | None = None,
+        value_head: str = "linear",
+        value_gradient: bool = True,
+        gradient_checkpointing: bool = False,
+        micro_batch_size: int | None = None,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -100,19 +123,36 @@ class TransformerPolicy(BasePolicy):
         vocab_size, length = check_spaces(observation_space, action_space)
         if use_sde:
             raise AgentError("State-dependent exploration (use_sde) is for continuous actions; tokens are discrete.")
+        check_value_head(value_head, value_gradient)
+        check_size(micro_batch_size)
         super().__init__(
             observation_space,
             action_space,
-            optimizer_class=_optimizer(optimizer_class),
+            optimizer_class=optimizer_of(optimizer_class),
             optimizer_kwargs=optimizer_kwargs,
         )
-        lm = make_model(model, vocab_size, length, seed)
+        self.options = {
+            "train": train,
+            "lora": lora,
+            "value_head": value_head,
+            "value_gradient": value_gradient,
+            "gradient_checkpointing": gradient_checkpointing,
+            "micro_batch_size": micro_batch_size,
+        }
+        lm = make_model(model, vocab_size, length, seed, device_map)
+        if lora is not None:
+            if train != "all":
+                raise AgentError(f"With lora the adapter alone learns, so train is not given. Actual value: {train!r}.")
+            with drawn_from(seed):
+                inject(lm, lora)
         rules = TokenRules(suppress_tokens, forced_tokens, min_new_tokens, eos_id)
         self.token_model = TokenModel(lm, vocab_size, temperature, top_k, top_p, precision, min_p, rules)
-        # skip_init: the usual one would take numbers from the global generator, for weights that become zeros.
-        self.value_head = nn.utils.skip_init(nn.Linear, lm.config.get_text_config().hidden_size, 1)
-        nn.init.zeros_(self.value_head.weight)
-        nn.init.zeros_(self.value_head.bias)
+        with drawn_from(seed):
+            self.value_head = value_head_of(value_head, lm.config.get_text_config().hidden_size)
+        if train != "value_head":  # there the value model learns whole, so it is copied first
+            freeze(lm, train)
+        self.value_model = value_model_of(self.token_model) if value_head == "separate" else None
+        freeze(lm, train)
         self.differentiable_entropy = True
         """Whether `evaluate_actions` returns an entropy with a gradient; without it the update is a third faster."""
         self._seed = int(torch.randint(2**62, ())) if seed is None else seed
@@ -123,7 +163,7 @@ class TransformerPolicy(BasePolicy):
             lr=lr_schedule(1.0),  # type: ignore[call-arg]  # every optimizer takes a learning rate
             **self.optimizer_kwargs,
         )
-        self.optimizer.register_step_pre_hook(self._check_gradient)
+        self.optimizer.register_step_pre_hook(check_gradient)
         self.optimizer.register_step_post_hook(self._count_update)
 
     @property
@@ -155,7 +195,8 @@ class TransformerPolicy(BasePolicy):
     def decoder(self, size: int) -> ContextReader:
         """Returns a decoder of ``size`` contexts of this environment."""
         length = self.observation_space["input_ids"].shape[0]  # type: ignore[index]
-        return self.token_model.decoder(size, length)
+        own = self.token_model.decoder(size, length)
+        return own if self.value_model is None else ValueReader(own, self.value_model.decoder(size, length))
 
     @torch.inference_mode()
     def choose(
@@ -178,22 +219,30 @@ class TransformerPolicy(BasePolicy):
             prompt_lengths: Tokens of each prompt, int64 ``(n,)``; rules on places in the completion and
                 encoder-decoder models need them.
         """
-        model = self.token_model
+        model, value_reader = self.token_model, None
+        if isinstance(decoder, ValueReader):
+            decoder, value_reader = decoder.own, decoder.value
         hidden = model.advance(decoder, input_ids, lengths, prompt_lengths)
+        if self.value_model is None:
+            values = self._values(hidden)
+        elif value_reader is None:
+            values = torch.full((len(lengths),), torch.nan, device=self.device)
+        else:
+            values = self._values(self.value_model.advance(value_reader, input_ids, lengths, prompt_lengths))
         masks = None if action_masks is None else self._tensor(np.array(action_masks, bool))
         positions = None if prompt_lengths is None else self._tensor(lengths - prompt_lengths)
         mask = model.restrict_step(decoder, input_ids, lengths, model.allowed(positions, masks), prompt_lengths)
-        return self._choice(hidden, model.distribution(hidden, mask), deterministic)
+        return self._choice(values, model.distribution(hidden, mask), deterministic)
 
     def forward(self, obs: Observation, deterministic: bool = False) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Returns actions, values and log-probs of B observations, each ``(B,)``, without a cache (stock SB3)."""
         hidden = self._hidden(obs)
-        choice = self._choice(hidden, self._law(obs, hidden), deterministic)
+        choice = self._choice(self._values_of(obs, hidden), self._law(obs, hidden), deterministic)
         return choice.actions, choice.values, choice.log_probs
 
     def predict_values(self, obs: Observation | EpisodeBatch) -> torch.Tensor:
         """Returns V of B observations, or of the contexts of all chosen tokens of whole episodes, float32 ``(B,)``."""
-        return self._values(self._hidden(obs))
+        return self._values_of(obs)
 
     def get_distribution(self, obs: Observation | EpisodeBatch) -> CategoricalDistribution:
         """Returns the law of the next token of each context, in the form of SB3's own (sb3-contrib's TRPO asks)."""
@@ -226,11 +275,11 @@ class TransformerPolicy(BasePolicy):
         Raises:
             AgentError: If one of them is not finite: the weights are spoilt.
         """
-        hidden = self._hidden(obs)
-        values, law = self._values(hidden), self._law(obs, hidden)
-        log_prob = law.log_prob(actions.long().flatten())
-        with torch.set_grad_enabled(self.differentiable_entropy and torch.is_grad_enabled()):
-            entropy = law.entropy()
+        actions = actions.long().flatten()
+        if isinstance(obs, EpisodeBatch):
+            values, log_prob, entropy = in_parts(self._evaluate, obs, actions, self.options["micro_batch_size"])
+        else:
+            values, log_prob, entropy = self._evaluate(obs, actions)
         for name, result in (("values", values), ("log-probabilities", log_prob)):
             if not torch.isfinite(result).all():
                 raise AgentError(
@@ -283,6 +332,7 @@ class TransformerPolicy(BasePolicy):
             "action_space": self.action_space,
             "lr_schedule": self._dummy_schedule,
             "model": self.lm.config.to_dict(),
+            **self.options,
             "temperature": law.temperature,
             "top_k": law.top_k,
             "top_p": law.top_p,
@@ -291,11 +341,24 @@ class TransformerPolicy(BasePolicy):
             "precision": law.precision,
         }
 
-    def _hidden(self, obs: Observation | EpisodeBatch) -> torch.Tensor:
-        return self.token_model.response_hidden(obs) if isinstance(obs, EpisodeBatch) else self._context_hidden(obs)
+    def _evaluate(
+        self, obs: Observation | EpisodeBatch, actions: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        hidden = self._hidden(obs)
+        values, law = self._values_of(obs, hidden), self._law(obs, hidden)
+        log_prob = law.log_prob(actions)
+        with torch.set_grad_enabled(self.differentiable_entropy and torch.is_grad_enabled()):
+            entropy = law.entropy()
+        return values, log_prob, entropy
 
-    def _context_hidden(self, obs: Observation) -> torch.Tensor:
-        return self.token_model.context_hidden(*_contexts(obs), _prompts(obs))
+    def _hidden(self, obs: Observation | EpisodeBatch, model: TokenModel | None = None) -> torch.Tensor:
+        """Returns the states that tokens are drawn from, ``(M, D)``; ``model`` is the policy's unless it is given."""
+        model = self.token_model if model is None else model
+        save_memory = self.options["gradient_checkpointing"] and torch.is_grad_enabled()
+        with recomputed(model.lm) if save_memory else nullcontext():
+            if isinstance(obs, EpisodeBatch):
+                return model.response_hidden(obs)
+            return model.context_hidden(*_contexts(obs), _prompts(obs))
 
     def _law(self, obs: Observation | EpisodeBatch, hidden: torch.Tensor) -> TokenDistribution:
         """Returns the law of the next token, whose context's state is ``hidden``."""
@@ -307,13 +370,21 @@ class TransformerPolicy(BasePolicy):
         mask = model.restrict_contexts(input_ids, lengths, model.allowed(positions, None), prompts)
         return model.distribution(hidden, mask)
 
+    def _values_of(self, obs: Observation | EpisodeBatch, hidden: torch.Tensor | None = None) -> torch.Tensor:
+        """Returns V of contexts; ``hidden`` is what is known of them already, their state in the policy's model."""
+        if self.value_model is not None or hidden is None:
+            hidden = self._hidden(obs, self.value_model)
+        return self._values(hidden)
+
     def _values(self, hidden: torch.Tensor) -> torch.Tensor:
+        if not self.options["value_gradient"]:
+            hidden = hidden.detach()
         return self.value_head(hidden.float()).squeeze(-1)
 
-    def _choice(self, hidden: torch.Tensor, law: TokenDistribution, deterministic: bool) -> Choice:
+    def _choice(self, values: torch.Tensor, law: TokenDistribution, deterministic: bool) -> Choice:
         actions = law.mode() if deterministic else law.sample(self.generator)
         supports = law.support if self.token_model.cuts else None
-        return Choice(actions, law.log_prob(actions), self._values(hidden), supports)
+        return Choice(actions, law.log_prob(actions), values, supports)
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)
@@ -325,32 +396,6 @@ class TransformerPolicy(BasePolicy):
     def _count_update(self, *_: Any) -> None:
         self._updates += 1
 
-    def _check_gradient(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        if not torch.isfinite(nn.utils.get_total_norm(gradients)):
-            raise AgentError(
-                "The gradient of the loss is not finite; the weights were left as they were. Lower learning_rate, or "
-                "bound the reward with .clip()."
-            )
-
-
-def check_spaces(observation_space: spaces.Space, action_space: spaces.Space) -> tuple[int, int]:
-    """Returns the vocabulary size V and the context length L of an environment's spaces.
-
-    Raises:
-        AgentError: If they are not those of a textgym environment.
-    """
-    names = {"input_ids", "attention_mask"}
-    if not isinstance(observation_space, spaces.Dict) or not names <= set(observation_space.spaces):
-        raise AgentError(
-            "A Transformer reads the observations of textgym environments, a Dict with input_ids and attention_mask. "
-            f"Actual space: {observation_space}."
-        )
-    if not isinstance(action_space, spaces.Discrete):
-        raise AgentError(f"A Transformer chooses tokens, a Discrete space. Actual space: {action_space}.")
-    length = observation_space["input_ids"].shape
-    return int(action_space.n), int(length[0]) if length else 0
-
 
 def _contexts(obs: Observation) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the tokens of B observations, int64 ``(B, L)``, and how many they are, int64 ``(B,)``."""
@@ -360,12 +405,3 @@ def _contexts(obs: Observation) -> tuple[torch.Tensor, torch.Tensor]:
 def _prompts(obs: Observation) -> torch.Tensor | None:
     """Returns how many tokens the prompts of B observations have, int64 ``(B,)``, or None where nobody tells."""
     return obs["prompt_length"].long().reshape(-1) if "prompt_length" in obs else None
-
-
-def _optimizer(spec: str | type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
-    found = getattr(torch.optim, spec, None) if isinstance(spec, str) else spec
-    if not isinstance(found, type) or not issubclass(found, torch.optim.Optimizer):
-        raise AgentError(
-            f"optimizer_class is the name of a class in torch.optim, such as 'AdamW'. Actual value: {spec!r}."
-        )
-    return found

@@ -19,8 +19,9 @@ from .groups import BASELINES, episode_baseline, group_deviation, zero_variance
 from .losses import LOSS_TYPES, loss_divisor, policy_loss, token_weights
 from .models import ModelSpec
 from .on_policy import EpisodicAlgorithm, Start
-from .policy import TransformerPolicy, check_spaces
+from .policy import TransformerPolicy
 from .rollouts import check_groups
+from .spaces import check_spaces
 
 
 class REINFORCE(EpisodicAlgorithm):
@@ -45,7 +46,8 @@ class REINFORCE(EpisodicAlgorithm):
     all earned the same; they teach nothing about the task.
 
     By default every rollout makes one step of the optimizer, on all of its tokens; ``batch_size`` only bounds the
-    memory. ``n_epochs`` × ``n_minibatches`` steps see tokens that another policy drew; ``clip_range`` is for them.
+    memory, as ``micro_batch_size`` of ``policy_kwargs`` does elsewhere, and computes nothing twice. ``n_epochs`` ×
+    ``n_minibatches`` steps see tokens that another policy drew; ``clip_range`` is for them.
     `RLOO`, `GRPO` and `DrGRPO` are this class with the defaults of their papers. What else differs from SB3 is told at
     `PPO`. Defaults that differ from PPO's: ``n_steps=16``, since each rollout makes one step only, and
     ``learning_rate="auto"``, 3e-4 for a pretrained model and 3e-3 for random weights, since there is one step where PPO

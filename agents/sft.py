@@ -49,7 +49,9 @@ class SFT(Supervised):
         learning_rate: ``"auto"`` is 1e-4 for a pretrained model, 3e-3 for random weights, where PPO has 1e-3: the
             gradient of a likelihood is far less noisy than that of a reward.
         n_envs: Accepted for likeness: nothing is played but conversations, a round of them side by side.
-        model, env, env_kwargs, max_grad_norm, policy_kwargs, stats_window_size, tensorboard_log, verbose, seed, device:
+        policy_kwargs: See `PPO`. With ``micro_batch_size`` a step's gradient is accumulated part by part, each token
+            counting the same; nothing is computed twice.
+        model, env, env_kwargs, max_grad_norm, stats_window_size, tensorboard_log, verbose, seed, device:
             See `PPO`.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -20,8 +20,10 @@ from textgym.errors import AgentError
 from textgym.tasks import Task
 
 from .episodes import Episodes
+from .micro_batches import micro_batches
 from .on_policy import EpisodicAlgorithm
 from .token_model import EpisodeBatch, TokenModel
+from .trainable import recomputed
 
 
 class Supervised(EpisodicAlgorithm):
@@ -80,7 +82,15 @@ class Supervised(EpisodicAlgorithm):
         orders = [rng.permutation(len(self.lessons.lengths)) for _ in range(self.n_epochs)]
         cpu = torch.device("cpu")
         batches = [batch for order in orders for _, batch in self.lessons.batches(order, self.batch_size, cpu)]
-        loss = fit(self.policy.token_model, self.policy.optimizer, batches, self.max_grad_norm)
+        options = self.policy.options
+        loss = fit(
+            self.policy.token_model,
+            self.policy.optimizer,
+            batches,
+            self.max_grad_norm,
+            options["micro_batch_size"],
+            options["gradient_checkpointing"],
+        )
         self._n_updates += len(batches)
         self.logger.record("train/loss", loss)
         self.logger.record("train/perplexity", float(np.exp(loss)))
@@ -88,7 +98,12 @@ class Supervised(EpisodicAlgorithm):
 
 
 def fit(
-    model: TokenModel, optimizer: torch.optim.Optimizer, batches: Sequence[EpisodeBatch], max_grad_norm: float
+    model: TokenModel,
+    optimizer: torch.optim.Optimizer,
+    batches: Sequence[EpisodeBatch],
+    max_grad_norm: float,
+    micro_batch_size: int | None = None,
+    gradient_checkpointing: bool = False,
 ) -> float:
     """Takes one step of ``optimizer`` a batch, in order, down its mean −log p a chosen token.
 
@@ -101,6 +116,9 @@ def fit(
         optimizer: Of its weights; its learning rate stays as it is.
         batches: At least one.
         max_grad_norm: The gradient of each batch is scaled down to this norm.
+        micro_batch_size: Tokens whose gradient is computed at once, see `textgym.agents.micro_batches`; that of the
+            batch is their sum.
+        gradient_checkpointing: See `textgym.agents.trainable.recomputed`.
 
     Returns:
         The mean loss of all tokens, each at the time of its own step, in nat.
@@ -134,6 +152,7 @@ def fit(
             data_collator=_only,
             optimizers=(optimizer, _Held(optimizer)),
         )
+        trainer.micro_batch_size, trainer.gradient_checkpointing = micro_batch_size, gradient_checkpointing
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)
         trainer.train()
@@ -145,25 +164,49 @@ class _LikelihoodTrainer(Trainer):
 
     total = 0.0
     tokens = 0
+    micro_batch_size: int | None = None
+    gradient_checkpointing = False
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
+        """Adds the gradient of a batch, part by part, and returns the loss."""
+        inputs = self._prepare_inputs(inputs)
+        parts = micro_batches(_episodes(inputs), self.micro_batch_size)
+        if len(parts) == 1:
+            return super().training_step(model, inputs, num_items_in_batch)
+        model.train()
+        total, tokens = torch.zeros((), device=self.args.device), int(inputs["response_mask"].sum())
+        for part in parts:  # transformers' accumulation gives each of its steps as much weight, not each token
+            loss = self._loss(model, part).sum() / tokens
+            self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Returns the mean −log p of the chosen tokens."""
-        batch = EpisodeBatch(inputs["input_ids"], inputs["response_mask"], inputs["lengths"].tolist())
-        log_probs = model.own_log_probs(batch)
-        loss = -log_probs.mean()
-        if not torch.isfinite(loss):
+        return self._loss(model, _episodes(inputs)).mean()
+
+    def _loss(self, model: Any, batch: EpisodeBatch) -> torch.Tensor:
+        """Returns −log p of each chosen token, ``(M,)``."""
+        with recomputed(model.lm) if self.gradient_checkpointing else nullcontext():
+            losses = -model.own_log_probs(batch)
+        mean = losses.detach().mean()
+        if not torch.isfinite(mean):
             raise AgentError(
-                f"The loss is {loss.item()} in batch {self.state.global_step} of the round; the weights were left as "
+                f"The loss is {mean.item()} in batch {self.state.global_step} of the round; the weights were left as "
                 "they were before it. Lower learning_rate, and go on from a checkpoint."
             )
-        self.total += loss.item() * len(log_probs)
-        self.tokens += len(log_probs)
-        return loss
+        self.total += mean.item() * len(losses)
+        self.tokens += len(losses)
+        return losses
 
     def _get_train_sampler(self, *args: Any) -> SequentialSampler:
         return SequentialSampler(self.train_dataset)
+
+
+def _episodes(inputs: dict[str, Any]) -> EpisodeBatch:
+    return EpisodeBatch(inputs["input_ids"], inputs["response_mask"], inputs["lengths"].tolist())
 
 
 class _Batches(Dataset):

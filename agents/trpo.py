@@ -31,9 +31,10 @@ class TRPO(ContribTRPO, EpisodicAlgorithm):
         agent = TRPO("tiny", "TextGen-Sentiment-v0").learn(200_000)
 
     ``train()`` is sb3-contrib's, unmodified: the natural gradient by conjugate gradients, a step whose KL stays below
-    ``target_kl``, on all tokens of a rollout at once, so that memory grows with ``n_steps × n_envs``; then steps of
-    the value head alone, since all other weights are the policy's. What a step is bounded in is nat, not the size of a
-    gradient: there is no ``ent_coef``, no ``max_grad_norm``, and ``learning_rate`` is that of the value.
+    ``target_kl``, on all tokens of a rollout at once, so that memory grows with ``n_steps × n_envs`` whatever
+    ``micro_batch_size`` says; then steps of the value head alone, since all other weights are the policy's. What a step
+    is bounded in is nat, not the size of a gradient: there is no ``ent_coef``, no ``max_grad_norm``, and
+    ``learning_rate`` is that of the value.
 
     The price is second derivatives. They need plain attention instead of the fused one, and each step of conjugate
     gradients differentiates the gradient once more: an update on 1024 tokens takes ten times that of `PPO` (0.58 s and

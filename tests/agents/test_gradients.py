@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from textgym.agents import PPO, REINFORCE
+from textgym.agents import A2C, NLPO, PPO, REINFORCE
 from textgym.agents.episodes import Episodes
 from textgym.agents.grpo import GRPO, RLOO, DrGRPO
 
@@ -27,6 +27,7 @@ SHARED = {
     "device": "cpu",
     "seed": 0,
 }
+KL_COEF = 0.05
 ALGORITHMS: dict[str, Any] = {
     "ppo": lambda model: PPO(model, "TextGen-Target-v0", **SHARED, n_epochs=1, normalize_advantage=False),
     **{
@@ -34,6 +35,17 @@ ALGORITHMS: dict[str, Any] = {
         for name in ("none", "mean", "leave_one_out", "value")
     },
     "reinforce-clipped": lambda model: REINFORCE(model, "TextGen-Target-v0", **SHARED, clip_range=0.2),
+    "ppo-kl": lambda model: PPO(
+        model,
+        "TextGen-Target-v0",
+        **SHARED,
+        n_epochs=1,
+        kl_coef=KL_COEF,
+        kl_estimator="k2",
+        regularisation={"kl_in": "loss"},
+    ),
+    "a2c": lambda model: A2C(model, "TextGen-Target-v0", **{k: v for k, v in SHARED.items() if k != "batch_size"}),
+    "nlpo": lambda model: NLPO(model, "TextGen-Target-v0", **SHARED, n_epochs=1, mask_top_p=None, mask_top_k=3),
     "rloo": lambda model: RLOO(model, "TextGen-Target-v0", **SHARED),
 }
 K = 8
@@ -54,7 +66,7 @@ def start() -> tuple[Any, dict[str, torch.Tensor]]:
 
 
 def exact(agent: Any) -> tuple[torch.Tensor, float]:
-    """∇J and J = Σ_y π(y) R(y), over every completion y."""
+    """∇J and J = Σ_y π(y) R(y), over every completion y; with the KL in the loss, ∇J − β Σ_y π(y) Σ_t ∇ d_t² / 2."""
     task = agent.task
     completions = [list(ids) for ids in itertools.product(task.allowed_tokens, repeat=TOKENS)]
     prompts = [task.prompt_ids(0).tolist()] * len(completions)
@@ -62,11 +74,19 @@ def exact(agent: Any) -> tuple[torch.Tensor, float]:
     rewards = task.reward.score([""] * len(texts), texts, references=[list(task[0].references)] * len(texts)).total
     mask = np.isin(np.arange(7), task.allowed_tokens)
     (_, batch), *_ = Episodes.of(prompts, completions, mask, 7).batches(np.arange(len(texts)), None, agent.device)
-    log_probs = agent.policy.token_model.log_probs(batch).view(len(texts), TOKENS).sum(1)
+    by_token = agent.policy.token_model.log_probs(batch).view(len(texts), TOKENS)
+    log_probs = by_token.sum(1)
     assert log_probs.exp().sum().item() == pytest.approx(1.0, abs=1e-5)
     objective = (log_probs.exp() * torch.from_numpy(rewards).float()).sum()
     agent.policy.zero_grad()
-    objective.backward()
+    penalty: Any = 0.0
+    if agent.regularisation.kl_in == "loss":  # the texts are drawn, not differentiated: each token answers for its law
+        with torch.no_grad():
+            reference = agent.reference.log_probs(batch).view(len(texts), TOKENS)
+        squares = 0.5 * (by_token - reference).square().sum(1)
+        penalty = KL_COEF * (log_probs.detach().exp() * squares).sum()
+        assert penalty.item() > 0.05  # the reference is another policy
+    (objective - penalty).backward()
     return flat([p.grad for p in agent.policy.lm.parameters()]), objective.item()
 
 
@@ -119,7 +139,9 @@ def measure(make: Any, start: Any) -> tuple[Any, torch.Tensor, float, torch.Tens
     """The agent, the exact gradient, the objective, and the gradients of some rollouts of one policy."""
     config, weights = start
     agent = make({key: config[key] for key in ("n_layer", "n_embd", "n_head")})
-    agent.policy.load_state_dict(weights)
+    agent.policy.load_state_dict(weights, strict=False)  # an NLPO has a mask policy besides
+    if hasattr(agent.policy.token_model, "refresh"):
+        agent.policy.token_model.refresh()
     expected, objective = exact(agent)
     assert 0.05 < objective < 0.95
     before = flat(agent.policy.lm.parameters())
@@ -128,7 +150,7 @@ def measure(make: Any, start: Any) -> tuple[Any, torch.Tensor, float, torch.Tens
         agent.learn(1, reset_num_timesteps=False)
         assert agent.rollout_buffer.episodes.response_mask.sum() == EPISODES * TOKENS
         steps.append((flat(agent.policy.lm.parameters()) - before) * TOKENS)  # losses are means over tokens
-        agent.policy.load_state_dict(weights)
+        agent.policy.load_state_dict(weights, strict=False)
     return agent, expected, objective, torch.stack(steps)
 
 
