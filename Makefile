@@ -59,6 +59,7 @@ format: $(VENV)/.installed-dev  ## rewrite the code in our style
 
 docs: $(VENV)/.installed-dev  ## write the pages that are made from the code
 	$(BIN)/python -m textgym.rewards.documentation docs/rewards.md
+	$(BIN)/python -m textgym.agents.documentation docs/agents.md
 	$(BIN)/python -m textgym.cards docs/environments
 
 wheel: $(VENV)/.installed-dev  ## build the wheel and the source archive in dist/

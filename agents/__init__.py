@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from .baselines import ZeroShot as ZeroShot
     from .beam_search import BeamSearch as BeamSearch
     from .best_of_n import BestOfN as BestOfN
+    from .callbacks import Evaluation as Evaluation
+    from .callbacks import SampleTable as SampleTable
     from .expert_iteration import ExpertIteration as ExpertIteration
     from .exporting import export as export
     from .grpo import GRPO as GRPO
@@ -66,6 +69,8 @@ _MODULES = {
     "Greedy": "baselines",
     "BeamSearch": "beam_search",
     "BestOfN": "best_of_n",
+    "Evaluation": "callbacks",
+    "SampleTable": "callbacks",
     "MajorityVote": "majority",
     "Replay": "replay",
     "VectorEnvBridge": "sb3",
@@ -83,16 +88,17 @@ __all__ = [
     "REINFORCE",
     "RLOO",
     "SFT",
-    "TRPO",
     "AlarmWarning",
     "BeamSearch",
     "BestOfN",
     "DrGRPO",
+    "Evaluation",
     "ExpertIteration",
     "Greedy",
     "MajorityVote",
     "RandomAgent",
     "Replay",
+    "SampleTable",
     "TransformerPolicy",
     "VectorEnvBridge",
     "ZeroShot",
@@ -100,6 +106,8 @@ __all__ = [
     "load",
     "make_vec_env",
 ]
+if find_spec("sb3_contrib") is not None:  # TRPO is sb3-contrib's; without it, `import *` must not ask for the class
+    __all__ += ["TRPO"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,8 +16,7 @@ from .buffers import EpisodeBuffer
 from .demonstrations import prompt_numbers
 from .episodes import Episodes
 from .models import ModelSpec
-from .on_policy import ENVIRONMENTS, Start
-from .policy import TransformerPolicy
+from .on_policy import ENVIRONMENTS
 from .rollouts import collect_episodes
 from .supervised import Supervised
 
@@ -52,9 +51,6 @@ class ExpertIteration(Supervised):
         AgentError: If an argument cannot be, or ``n_prompts × n_samples`` does not fill the environments evenly.
     """
 
-    pretrained = Start(learning_rate=1e-4, kl_coef=None)
-    scratch = Start(learning_rate=3e-3, kl_coef=None)
-
     def __init__(
         self,
         model: ModelSpec,
@@ -78,38 +74,15 @@ class ExpertIteration(Supervised):
         device: torch.device | str = "auto",
     ) -> None:
         arguments = dict(locals())
-        for name in ("n_samples", "n_prompts", "n_epochs", "batch_size"):
-            if arguments[name] < 1:
-                raise AgentError(f"{name} is at least 1. Actual value: {arguments[name]!r}.")
         if not 0 <= quantile < 1:
             raise AgentError(f"quantile lies in [0, 1): 0 keeps the best of every prompt. Actual value: {quantile!r}.")
-        super().__init__(
-            TransformerPolicy,  # type: ignore[arg-type]  # SB3 asks for its own actor-critic; BasePolicy is enough
-            self._connect_supervised(arguments),  # type: ignore[arg-type]  # None is refused in _setup_learn
-            n_steps=1,
-            gamma=self._gamma,
-            gae_lambda=1.0,
-            ent_coef=0.0,
-            vf_coef=0.0,
-            max_grad_norm=max_grad_norm,
-            use_sde=False,
-            sde_sample_freq=-1,
-            stats_window_size=stats_window_size,
-            tensorboard_log=tensorboard_log,
-            policy_kwargs=policy_kwargs,
-            verbose=verbose,
-            device=device,
-            _init_setup_model=False,
-            **self._start,
-        )
+        super().__init__(arguments, counts=("n_samples", "n_prompts", "n_epochs", "batch_size"))
         self.n_samples = n_samples
         self.n_prompts = n_prompts
         self.threshold = threshold
         self.quantile = quantile
         self.n_epochs = n_epochs
         self.batch_size = batch_size
-        self._n_updates = 0
-        self._setup_model()
         if self.env is not None:
             self._asked()
         if n_prompts * n_samples % self.n_envs:
@@ -129,6 +102,7 @@ class ExpertIteration(Supervised):
         task = self._asked()
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
+        self._begun = self._rollouts + 1
         rollout_buffer.reset()
         done = self._rollouts * self.n_prompts
         asked = prompt_numbers(len(task), done, self.n_prompts, self._stream(ENVIRONMENTS))

@@ -139,9 +139,9 @@ def no_progress_bar() -> Iterator[None]:
 
 def model_folder(spec: str | Path) -> str:
     """Returns where the model of a name lies: that of a saved agent, and of a run's newest checkpoint, too."""
-    if str(spec) in assets.NAMES:
-        return str(assets.path(str(spec)))
     path = Path(spec)
+    if str(spec) in assets.NAMES or not path.is_dir():
+        return assets.resolve(str(spec))
     if (path / "versions.json").is_file() and (checkpoints := Run.open(path).checkpoints()):
         path = checkpoints[max(checkpoints)]
     return str(path / "model") if (path / "agent.json").is_file() else str(spec)

@@ -14,7 +14,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.vec_env import VecEnv
 
-from textgym.errors import AgentError, ModelError
+from textgym.errors import AgentError, ModelError, RewardError
 from textgym.evaluation import Episode, Report, evaluate
 from textgym.tasks import Task
 from textgym.tokenizers import Tokenizer
@@ -69,6 +69,8 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
     alarms: Alarms
     pretrained: ClassVar[Start]
     scratch: ClassVar[Start]
+    _begun = 0
+    """The rollout that is collected or learnt from, counted from 1; 0 before the first of a call of `learn`."""
 
     def _connect(self, arguments: dict[str, Any]) -> VecEnv | None:
         """Finds the environment; runs before SB3's constructor, and keeps what that one does not take.
@@ -127,6 +129,17 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
     def tokenizer(self) -> Tokenizer | None:
         """What the ids that this agent writes mean; an evaluation plays it with this vocabulary."""
         return None if self.task is None else self.task.tokenizer
+
+    def learn(self, *args: Any, **kwargs: Any) -> Self:
+        """Learns as SB3 does; what stops it, such as a reward that is no number, is raised with where it happened."""
+        self._begun = 0
+        try:
+            return super().learn(*args, **kwargs)
+        except (AgentError, RewardError) as error:
+            if not self._begun:
+                raise
+            where = f"It happened in rollout {self._begun}, {self.num_timesteps:,} tokens into the training."
+            raise type(error)(f"{error} {where}") from error
 
     def set_env(self, env: Any, force_reset: bool = True) -> None:
         """Sets the environment to learn from, a Gymnasium vector environment or an SB3 VecEnv of the same size."""
@@ -198,6 +211,7 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         """
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
+        self._begun = self._rollouts + 1
         rollout_buffer.reset()
         env.seed(self._stream(ENVIRONMENTS, self._rollouts))
         infos = collect_episodes(self, env, callback, rollout_buffer, n_rollout_steps)

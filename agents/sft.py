@@ -18,8 +18,7 @@ from .buffers import EpisodeBuffer
 from .demonstrations import demonstrate, prompt_numbers
 from .episodes import Episodes
 from .models import ModelSpec
-from .on_policy import ENVIRONMENTS, Start
-from .policy import TransformerPolicy
+from .on_policy import ENVIRONMENTS
 from .supervised import Supervised
 
 HELD_OUT = 64
@@ -39,9 +38,9 @@ class SFT(Supervised):
     drawn each time it comes. An endless split is sampled, a finite one is dealt in shuffled epochs.
 
     Learning goes in rounds of ``n_demonstrations``, after each of which the loss and the perplexity of held-out
-    references are logged (``eval/loss``, ``eval/perplexity``; of `HELD_OUT` validation prompts, where the task has
-    them), callbacks are called once, and a checkpoint is possible. The last round is finished. Dropout is off, as it is
-    when the policy writes.
+    references are logged (``held_out/loss``, ``held_out/perplexity``; of `HELD_OUT` validation prompts, where the task
+    has them), callbacks are called once, and a checkpoint is possible. The last round is finished. Dropout is off, as
+    it is when the policy writes.
 
     Args:
         n_demonstrations: References of a round.
@@ -58,8 +57,6 @@ class SFT(Supervised):
         AgentError: If the task has no references.
     """
 
-    pretrained = Start(learning_rate=1e-4, kl_coef=None)
-    scratch = Start(learning_rate=3e-3, kl_coef=None)
     n_epochs = 1
 
     def __init__(
@@ -81,32 +78,9 @@ class SFT(Supervised):
         device: torch.device | str = "auto",
     ) -> None:
         arguments = dict(locals())
-        for name in ("n_demonstrations", "batch_size"):
-            if arguments[name] < 1:
-                raise AgentError(f"{name} is at least 1. Actual value: {arguments[name]!r}.")
-        super().__init__(
-            TransformerPolicy,  # type: ignore[arg-type]  # SB3 asks for its own actor-critic; BasePolicy is enough
-            self._connect_supervised(arguments),  # type: ignore[arg-type]  # None is refused in _setup_learn
-            n_steps=1,
-            gamma=self._gamma,
-            gae_lambda=1.0,
-            ent_coef=0.0,
-            vf_coef=0.0,
-            max_grad_norm=max_grad_norm,
-            use_sde=False,
-            sde_sample_freq=-1,
-            stats_window_size=stats_window_size,
-            tensorboard_log=tensorboard_log,
-            policy_kwargs=policy_kwargs,
-            verbose=verbose,
-            device=device,
-            _init_setup_model=False,
-            **self._start,
-        )
+        super().__init__(arguments, counts=("n_demonstrations", "batch_size"))
         self.n_demonstrations = n_demonstrations
         self.batch_size = batch_size
-        self._n_updates = 0
-        self._setup_model()
         if self.env is not None and not self._asked().can_answer:
             demonstrate(self._asked(), [], np.random.default_rng())  # raises, and says what is missing
         self._looked = False
@@ -121,6 +95,7 @@ class SFT(Supervised):
     ) -> bool:
         """Takes the references of a round; False if a callback stopped, and then nothing has changed."""
         callback.on_rollout_start()
+        self._begun = self._rollouts + 1
         episodes = self._round(self._rollouts)
         tokens = int(episodes.response_mask.sum())
         self.num_timesteps += tokens
@@ -139,8 +114,8 @@ class SFT(Supervised):
         """Learns from the round, and then scores held-out references."""
         super().train()
         if (loss := self.held_out_loss()) is not None:
-            self.logger.record("eval/loss", loss)
-            self.logger.record("eval/perplexity", float(np.exp(loss)))
+            self.logger.record("held_out/loss", loss)
+            self.logger.record("held_out/perplexity", float(np.exp(loss)))
 
     def held_out_loss(self) -> float | None:
         """Returns −log p a token of the first references of `HELD_OUT` validation prompts, in nat; None without any."""

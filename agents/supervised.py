@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from stable_baselines3.common.vec_env import VecEnv
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainingArguments
@@ -21,9 +20,23 @@ from textgym.tasks import Task
 
 from .episodes import Episodes
 from .micro_batches import micro_batches
-from .on_policy import EpisodicAlgorithm
+from .on_policy import EpisodicAlgorithm, Start
+from .policy import TransformerPolicy
 from .token_model import EpisodeBatch, TokenModel
 from .trainable import recomputed
+
+PASSED_ON = (
+    "learning_rate",
+    "gamma",
+    "max_grad_norm",
+    "stats_window_size",
+    "tensorboard_log",
+    "policy_kwargs",
+    "verbose",
+    "seed",
+    "device",
+)
+"""Arguments that SB3's own constructor takes as they are."""
 
 
 class Supervised(EpisodicAlgorithm):
@@ -36,19 +49,41 @@ class Supervised(EpisodicAlgorithm):
         lessons: What the next `train` learns from; None where the round found nothing.
     """
 
+    pretrained = Start(learning_rate=1e-4, kl_coef=None)
+    scratch = Start(learning_rate=3e-3, kl_coef=None)
+
     lessons: Episodes | None = None
 
     batch_size: int
     n_epochs: int
 
-    def _connect_supervised(self, arguments: dict[str, Any]) -> VecEnv | None:
-        """Finds the environment, as `_connect` does, for a constructor that knows neither gamma nor KL."""
+    def __init__(self, arguments: dict[str, Any], counts: Sequence[str]) -> None:
+        """Constructs the agent of a subclass, whose constructor knows neither gamma nor KL.
+
+        Args:
+            arguments: Those of the subclass's constructor, by name.
+            counts: Those of them that are at least 1.
+        """
+        for name in counts:
+            if arguments[name] < 1:
+                raise AgentError(f"{name} is at least 1. Actual value: {arguments[name]!r}.")
         names = set(arguments)
-        env = self._connect(arguments := {**arguments, "gamma": None, "kl_coef": None})
+        venv = self._connect(arguments := {**arguments, "gamma": None, "kl_coef": None})
         self.arguments = {name: value for name, value in self.arguments.items() if name in names}
-        self._start = {"learning_rate": arguments["learning_rate"], "seed": arguments["seed"]}
-        self._gamma = arguments["gamma"]
-        return env
+        super().__init__(
+            TransformerPolicy,  # type: ignore[arg-type]  # SB3 asks for its own actor-critic; BasePolicy is enough
+            venv,  # type: ignore[arg-type]  # None is refused in _setup_learn
+            n_steps=1,
+            gae_lambda=1.0,
+            ent_coef=0.0,
+            vf_coef=0.0,
+            use_sde=False,
+            sde_sample_freq=-1,
+            _init_setup_model=False,
+            **{name: arguments[name] for name in PASSED_ON},
+        )
+        self._n_updates = 0
+        self._setup_model()
 
     def _setup_reference(self) -> None:
         self.kl, self.reference = None, None

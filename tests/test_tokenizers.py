@@ -63,3 +63,10 @@ def test_travels_to_workers(spec):
 def test_what_cannot_be_loaded_is_named(spec, message):
     with pytest.raises(TokenizerError, match=message):
         tokenizers.load(spec)
+
+
+def test_a_model_that_a_package_carries_brings_its_tokenizer(monkeypatch):
+    monkeypatch.setattr(assets, "resolve", lambda name: str(assets.path("tiny")) if name == "carried" else name)
+    tokenizer = tokenizers.load("carried")
+    assert tokenizer.name == "carried"  # makes it again elsewhere, where it lies in another folder
+    assert tokenizer.encode("good") == tokenizers.load("tiny").encode("good")

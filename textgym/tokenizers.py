@@ -207,7 +207,7 @@ def _named(name: str) -> Tokenizer:
     from transformers import AutoTokenizer
 
     try:
-        return HuggingFaceTokenizer(AutoTokenizer.from_pretrained(name), name)
+        return HuggingFaceTokenizer(AutoTokenizer.from_pretrained(assets.resolve(name)), name)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise TokenizerError(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
+from typing import Any
 
+import huggingface_hub
 import numpy as np
 import pytest
 from transformers import AutoModelForCausalLM, GenerationConfig, pipeline
@@ -65,6 +68,48 @@ def test_what_has_no_language_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AgentError, match="does not know its tokenizer"):
         agents.export(ZeroShot("scratch", NUMBERS), tmp_path / "exported")
     assert not (tmp_path / "exported").exists()
+
+
+class Hub:
+    """The Hub's side of `huggingface_hub.HfApi`: its repositories, as files by name."""
+
+    def __init__(self) -> None:
+        self.repositories: dict[str, dict[str, bytes]] = {}
+
+    def create_repo(self, repo_id: str, *, exist_ok: bool = False, **_: Any) -> None:
+        assert exist_ok or repo_id not in self.repositories
+        self.repositories.setdefault(repo_id, {})
+
+    def upload_folder(self, *, repo_id: str, folder_path: str, commit_message: str, **_: Any) -> None:
+        assert commit_message
+        files = {path.name: path.read_bytes() for path in Path(folder_path).iterdir()}
+        self.repositories[repo_id].update(files)
+
+
+def test_a_push_uploads_the_whole_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And to a repository that exists, as well; what is there loads and writes as the agent does."""
+    hub = Hub()
+    for name in ("create_repo", "upload_folder"):
+        monkeypatch.setattr(huggingface_hub.HfApi, name, staticmethod(getattr(hub, name)))
+    agent = PPO("scratch", NUMBERS, n_envs=4, seed=0, device="cpu")
+    for _ in range(2):
+        folder = agent.export(tmp_path / "exported", push_to_hub="me/numbers")
+    assert list(hub.repositories) == ["me/numbers"]
+    assert hub.repositories["me/numbers"] == {path.name: path.read_bytes() for path in folder.iterdir()}
+    (tmp_path / "cloned").mkdir()
+    for name, content in hub.repositories["me/numbers"].items():
+        (tmp_path / "cloned" / name).write_bytes(content)
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "cloned")
+    for ours, theirs in zip(agent.policy.lm.parameters(), model.parameters(), strict=True):
+        np.testing.assert_array_equal(ours.detach().numpy(), theirs.detach().numpy())
+
+
+def test_the_calls_of_a_push_are_those_that_the_library_takes() -> None:
+    """The pretended Hub above would not notice an argument that the real one does not have."""
+    inspect.signature(huggingface_hub.HfApi.create_repo).bind(None, "me/numbers", exist_ok=True)
+    inspect.signature(huggingface_hub.HfApi.upload_folder).bind(
+        None, repo_id="me/numbers", folder_path="here", commit_message="Upload"
+    )
 
 
 def test_without_a_network_the_push_says_so_and_the_folder_stays(

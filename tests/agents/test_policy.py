@@ -14,8 +14,10 @@ from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import textgym
+from textgym import assets
 from textgym.agents import TransformerPolicy, make_vec_env
 from textgym.agents.episodes import Episodes
+from textgym.agents.models import pretrained
 from textgym.agents.sb3 import Detached
 from textgym.agents.token_model import TokenModel
 from textgym.errors import AgentError, ModelError
@@ -330,3 +332,10 @@ def test_shipped_model_reads_what_its_tokenizer_writes() -> None:
     (log_probs,) = written.score(lambda batch: policy.token_model.log_probs(batch)[None], policy.device)
     means = [row[mask].mean() for row, mask in zip(log_probs, written.response_mask, strict=True)]
     assert means[0] > means[1] + 1
+
+
+def test_a_model_that_a_package_carries_is_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve = assets.resolve
+    monkeypatch.setattr(assets, "resolve", lambda name: resolve("tiny" if name == "carried" else name))
+    lm, tiny = pretrained("carried"), pretrained("tiny")
+    assert torch.equal(lm.get_input_embeddings().weight, tiny.get_input_embeddings().weight)

@@ -135,8 +135,8 @@ def test_the_log_tells_of_held_out_references() -> None:
     agent.learn(400, callback=Watch())
     assert start == pytest.approx(np.log(agent.policy.token_model.vocab_size), rel=0.05)  # uniform, nearly
     last = agent.logger.name_to_value
-    assert last["eval/loss"] < start
-    assert last["eval/perplexity"] == pytest.approx(np.exp(last["eval/loss"]))
+    assert last["held_out/loss"] < start
+    assert last["held_out/perplexity"] == pytest.approx(np.exp(last["held_out/loss"]))
     assert last["train/loss"] > 0
     assert len(logged) > 1
 

@@ -147,6 +147,8 @@ import sys
 sys.modules["sb3_contrib"] = None
 import textgym.agents
 from textgym.agents import PPO, REINFORCE
+exec("from textgym.agents import *")
+assert "PPO" in globals() and "TRPO" not in globals()
 try:
     import textgym.agents.trpo
 except textgym.errors.AgentError as error:

@@ -20,7 +20,18 @@ from textgym.cli.main import app
 from textgym.evaluation import Report, Run, metrics_file
 
 runner = CliRunner()
-NUMBERS = ["sft", "TextGen-Numbers-v0", "--episodes", "8", "--seed", "3", "--set", "n_demonstrations=8"]
+NUMBERS = [
+    "sft",
+    "TextGen-Numbers-v0",
+    "--episodes",
+    "8",
+    "--eval-episodes",
+    "4",
+    "--seed",
+    "3",
+    "--set",
+    "n_demonstrations=8",
+]
 SHORT = ["--timesteps", "2000", "--checkpoint-every", "200"]
 
 
@@ -52,7 +63,7 @@ def test_the_folder_is_a_run(taught: Path) -> None:
     config = Run.open(taught).config
     assert (config.algorithm, config.model, config.total_timesteps) == ("sft", "scratch", 2000)
     names = {name for row in metrics_file.read(taught / "metrics.csv") for name in row}
-    assert {"train/loss", "eval/loss", "eval/perplexity"} <= names
+    assert {"train/loss", "held_out/loss", "held_out/perplexity"} <= names
     assert (taught / "learning_curve.png").is_file()
 
 

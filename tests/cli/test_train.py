@@ -14,12 +14,15 @@ from contextlib import contextmanager
 import pytest
 from typer.testing import CliRunner
 
+from textgym import make_task
+from textgym.cli import monitoring
 from textgym.cli.main import app
-from textgym.evaluation import Report, Run, metrics_file
+from textgym.errors import OptionError
+from textgym.evaluation import Report, Run, RunConfig, metrics_file
 
 runner = CliRunner()
 TEXTGYM = [sys.executable, "-P", "-c", "from textgym.cli import main; main()"]
-NUMBERS = ["TextGen-Numbers-v0", "--n-envs", "8", "--episodes", "12", "--seed", "3"]
+NUMBERS = ["TextGen-Numbers-v0", "--n-envs", "8", "--episodes", "12", "--seed", "3", "--eval-episodes", "4"]
 SHORT = ["--timesteps", "2000", "--checkpoint-every", "200", "--set", "n_steps=16", "--gamma", "0.99"]
 
 
@@ -48,6 +51,8 @@ def test_the_run_folder_holds_everything(trained):
         "after.json",
         "learning_curve.png",
         "samples.md",
+        "samples_over_training.md",
+        "samples_over_training.jsonl",
         "report.md",
     }
     config = Run.open(path).config
@@ -63,6 +68,25 @@ def test_metrics_grow_with_the_tokens(trained):
     assert steps[-1] >= 2000
     assert {"rollout/ep_rew_mean", "rollout/completion_length", "train/loss"} <= {name for row in rows for name in row}
     assert any(name.startswith("events.out.tfevents") for name in os.listdir(trained[0] / "tensorboard"))
+
+
+def test_the_best_checkpoint_on_validation_prompts_is_kept_and_said(trained, tmp_path):
+    path, output = trained
+    assert "The best checkpoint by reward on validation prompts" in output
+    assert "the reward is trained, but there is no other score" in " ".join(output.split())
+    config, best = Run.open(path).config, Run.open(path).best_evaluation()
+    assert (config.eval_every, config.eval_episodes, config.best) == (200, 4, "reward")
+    curve = [row for row in metrics_file.read(path / "metrics.csv") if "eval/reward" in row]
+    assert len(curve) >= 8
+    assert best["value"] == pytest.approx(max(row["eval/reward"] for row in curve))
+    page = (path / "report.md").read_text()
+    assert "## Validation" in page
+    assert f"The best by `reward`, which is what was trained: {best['value']:.3f} after {best['step']:,} tokens" in page
+    file = tmp_path / "best.json"
+    args = ["evaluate", path / "checkpoints" / "best", "TextGen-Numbers-v0", "--split", "validation", "--seed", 3]
+    result = run(*args, "--episodes", 4, "--json", file)
+    assert result.exit_code == 0, result.output
+    assert Report.load(file).mean == best["value"]
 
 
 def test_the_terminal_shows_before_and_after_and_where_the_report_is(trained):
@@ -160,6 +184,29 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_end(trained, tmp_path):
     assert steps[0] == steps[1]
 
 
+def test_a_score_that_is_not_trained_can_choose_and_evaluations_can_be_left_out(tmp_path):
+    options = ["--timesteps", 60, "--n-envs", 4, "--episodes", 2, "--eval-episodes", 2]
+    sentiment = ["train", "TextGen-Sentiment-v0", "--reward", "vader", *options]
+    result = run(*sentiment, "--eval-every", 40, "--out", tmp_path / "one")
+    assert result.exit_code == 0, result.output
+    assert "The best checkpoint by perplexity on validation prompts" in result.output  # vader is trained
+    assert Run.open(tmp_path / "one").best_evaluation()["metric"] == "perplexity"
+    result = run(*sentiment, "--eval-every", 0, "--out", tmp_path / "two")
+    assert result.exit_code == 0, result.output
+    assert not (tmp_path / "two" / "checkpoints" / "best").exists()
+    assert not (tmp_path / "two" / "samples_over_training.md").exists()
+    assert "## Validation" not in (tmp_path / "two" / "report.md").read_text()
+
+
+def test_a_task_without_validation_prompts_is_trained_on_without_evaluations():
+    config = RunConfig("mine", "ppo", "tiny", 1000)
+    task = make_task({"train": ["a"], "test": ["b"]}, reward="length")
+    assert monitoring.planned(config, task, None, None) == config
+    for every, best in ((100, None), (None, "reward")):
+        with pytest.raises(OptionError, match="no validation prompts"):
+            monitoring.planned(config, task, every, best)
+
+
 def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path):
     path = tmp_path / "run"
     with running("train", *NUMBERS, *SHORT, "--out", path) as process:
@@ -190,6 +237,8 @@ def test_a_finished_run_can_go_on_for_longer(trained, tmp_path):
     ("args", "words"),
     [
         ([], ["--resume", "textgym envs"]),
+        (["TextGen-Numbers-v0", "--best", "rewrad"], ["'rewrad'", "Did you mean 'reward'"]),
+        (["TextGen-Numbers-v0", "--best", "reward", "--eval-every", "0"], ["--best reward", "--eval-every 0"]),
         (["TextGen-Nmbers-v0"], ["'TextGen-Nmbers-v0'", "Did you mean 'TextGen-Numbers-v0'"]),
         (["TextGen-Numbers-v0", "--algo", "pp"], ["'pp'", "Did you mean 'ppo'"]),
         (

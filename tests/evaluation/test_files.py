@@ -54,3 +54,21 @@ def test_what_a_killed_process_left_is_no_obstacle(tmp_path):
         temporary.mkdir()
     assert [path.name for path in tmp_path.iterdir()] == ["step_00000001"]
     assert list((tmp_path / "step_00000001").iterdir()) == []
+
+
+def test_a_folder_is_replaced_and_found_between_the_two_renames(tmp_path):
+    path = tmp_path / "best"
+    for text in ("old", "new"):
+        with files.whole_folder(path) as temporary:
+            temporary.mkdir()
+            (temporary / "weights").write_text(text)
+            assert files.found(path) == path
+    assert (path / "weights").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+    path.rename(tmp_path / "best.previous")  # what a kill leaves
+    assert (files.found(path) / "weights").read_text() == "new"
+    with files.whole_folder(path) as temporary:
+        temporary.mkdir()
+        (temporary / "weights").write_text("newest")
+    assert (files.found(path) / "weights").read_text() == "newest"
+    assert list(tmp_path.iterdir()) == [path]

@@ -76,6 +76,42 @@ def test_what_is_no_run_is_refused(tmp_path, content, message):
     assert str(tmp_path) in str(error.value)
 
 
+def test_a_run_of_the_version_before_is_read(tmp_path):
+    """It made no evaluations while training."""
+    run = Run.create(tmp_path / "run", CONFIG)
+    content = json.loads((run.path / "config.json").read_text())
+    for name in ("eval_every", "eval_episodes", "best", "wandb"):
+        del content[name]
+    (run.path / "config.json").write_text(json.dumps({**content, "schema_version": 1}))
+    assert Run.open(run.path).config == CONFIG
+    run.extend(2000)  # and is written as it is written today
+    assert Run.open(run.path).config.total_timesteps == 2000
+    (run.path / "config.json").write_text(json.dumps({**content, "schema_version": 2}))
+    with pytest.raises(RunError, match="another textgym"):
+        Run.open(run.path)
+
+
+def test_the_best_checkpoint_is_never_swept(tmp_path):
+    run = Run.create(tmp_path, CONFIG)
+    assert run.best_evaluation() is None
+    for name in ("best", "best.part", "best.part.part", "best.previous"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+        (tmp_path / "checkpoints" / name / "evaluation.json").write_text(json.dumps({"step": name}))
+    run.save_checkpoint(Notes(), 5)
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"best", "step_00000005"}
+    assert run.best_evaluation() == {"step": "best"}
+    run.best.rename(tmp_path / "checkpoints" / "best.previous")  # a kill between the two renames of the next one
+    run.save_checkpoint(Notes(), 6)
+    assert run.best_evaluation() == {"step": "best"}
+
+
+def test_what_the_run_needs_is_saved_with_the_agent(tmp_path):
+    run = Run.create(tmp_path, CONFIG)
+    run.save_checkpoint(Notes(), 5, {"logged": [1.5]})
+    assert run.progress(5) == {"logged": [1.5]}
+    assert run.progress(6) == run.progress(0) == {}
+
+
 def test_the_newest_checkpoints_are_kept(tmp_path):
     run = Run.create(tmp_path, CONFIG)
     for step in (5, 10, 100_000_000):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -59,8 +62,6 @@ def test_samples_are_of_distinct_prompts_and_pair_the_same_one(run, reports):
 
 @pytest.mark.parametrize("text", ["a | b", "line\nbreak", "<script>", "*bold* `code`", "[link](x)"])
 def test_no_completion_can_break_the_table(run, reports, text):
-    from dataclasses import replace
-
     first, second = reports
     spoilt = replace(second, episodes=tuple(replace(episode, completion=text) for episode in second.episodes))
     run_report.write(run, first, spoilt)
@@ -78,6 +79,24 @@ def test_the_picture_is_drawn_with_what_was_logged(run, reports):
     assert (0x00, 0x72, 0xB2) in colours  # the reward's line
     assert (0x00, 0x9E, 0x73) in colours  # the entropy's
     assert (0xD5, 0x5E, 0x00) not in colours  # no KL was logged
+
+
+def test_the_curve_on_validation_prompts_is_shown_and_the_best_is_named(run, reports):
+    run = Run(run.path, replace(run.config, eval_every=100, best="chrf"))
+    metrics = MetricsFile(run.path / "metrics.csv", resume_from=400)
+    for step, reward, chosen in ((100, 0.1, 0.5), (200, 0.4, 0.25)):
+        values = {"eval/reward": reward, "eval/chrf": chosen}
+        metrics.write(values, dict.fromkeys(values), step)
+    run_report.write(run, *reports)
+    page = (run.path / "report.md").read_text(encoding="utf-8")
+    assert "## Validation\n\n| tokens | reward | chrf |\n|---:|---:|---:|\n| 100 | 0.100 | 0.500 |\n" in page
+    assert "The best by" not in page  # nothing was kept
+    run.best.mkdir(parents=True)
+    (run.best / "evaluation.json").write_text(json.dumps({"metric": "chrf", "value": 0.5, "step": 100, "scores": {}}))
+    run_report.write(run, *reports)
+    page = (run.path / "report.md").read_text(encoding="utf-8")
+    assert "The best by `chrf`: 0.500 after 100 tokens" in page
+    assert "[samples_over_training.md](samples_over_training.md)" in page
 
 
 @pytest.mark.parametrize("rows", [[], [{"step": 5.0}], [{"step": 5.0, "rollout/ep_rew_mean": 1.0}]])

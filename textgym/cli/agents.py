@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from textgym import plugins
-from textgym.agents import ALGORITHMS
-from textgym.cli.console import quiet
+from textgym.agents import ALGORITHMS as ALGORITHMS
+from textgym.cli.console import err, quiet
 from textgym.cli.options import json_or_text
-from textgym.errors import OptionError, suggest
+from textgym.errors import OptionError
 
 if TYPE_CHECKING:
     from textgym.evaluation import Run, RunConfig
-
-FIXED = {"self", "model", "env", "n_envs", "seed", "device", "verbose", "gamma", "env_kwargs", "tensorboard_log"}
-"""Arguments of an algorithm that have an option of their own, or none."""
 
 
 def algorithm(name: str) -> Any:
@@ -25,18 +20,9 @@ def algorithm(name: str) -> Any:
     Raises:
         OptionError: If there is none of that name.
     """
-    if name not in ALGORITHMS:
-        if name in plugins.found(plugins.AGENTS):
-            added = plugins.load(plugins.AGENTS, name, OptionError)
-            if hasattr(added, "learn"):
-                return added
-            raise OptionError(f"The agent {name!r} does not learn: it has no learn(). Evaluate it instead.")
-        raise OptionError(
-            f"There is no algorithm {name!r}.{suggest(name, ALGORITHMS)} Choose {' or '.join(ALGORITHMS)}."
-        )
-    from textgym import agents
+    from textgym.agents import algorithms
 
-    return getattr(agents, ALGORITHMS[name])
+    return algorithms.find(name)
 
 
 def hyperparameters(algo: str, settings: Iterable[str]) -> dict[str, Any]:
@@ -45,25 +31,22 @@ def hyperparameters(algo: str, settings: Iterable[str]) -> dict[str, Any]:
     Raises:
         OptionError: If a setting is malformed, or its key is no argument of the algorithm.
     """
-    parameters = inspect.signature(algorithm(algo)).parameters
-    known = [name for name in parameters if name not in FIXED]
+    from textgym.agents import algorithms
+
     found: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
             raise OptionError(f"--set takes KEY=VALUE, such as learning_rate=0.0001. Actual value: {setting!r}.")
-        if key not in known:
-            raise OptionError(
-                f"{algo} has no hyperparameter {key!r}.{suggest(key, known)} It has {', '.join(sorted(known))}."
-            )
-        found[key] = json_or_text(value)
-        if isinstance(parameters[key].default, int | float) and not isinstance(found[key], int | float):
-            raise OptionError(f"{algo} takes a number as {key}. Actual value: {value!r}.")
+        found[key] = algorithms.check(algo, key, json_or_text(value))
     return found
 
 
 def tuned(algo: str, env_id: str) -> dict[str, Any]:
-    """Returns the hyperparameters that were tuned for an algorithm on an environment, ``n_timesteps`` among them."""
+    """Returns the hyperparameters that were tuned for an algorithm on an environment, ``n_timesteps`` among them.
+
+    Those that are left without ``n_timesteps`` and ``n_envs`` are what a run's config takes.
+    """
     algorithm(algo)
     from textgym.agents.tuned import tuned as table
 
@@ -73,20 +56,20 @@ def tuned(algo: str, env_id: str) -> dict[str, Any]:
 def new(config: RunConfig, device: str) -> Any:
     """Returns the agent that a run starts with."""
     quiet()
-    try:
-        return algorithm(config.algorithm)(
-            config.model,
-            config.env_id,
-            n_envs=config.n_envs,
-            env_kwargs=dict(config.env_kwargs),
-            seed=config.seed,
-            device=check_device(device),
-            **config.hyperparameters,
-        )
-    except (AssertionError, TypeError, ValueError) as error:  # how SB3 and torch refuse a value
-        if not config.hyperparameters:
-            raise
-        raise OptionError(f"{config.algorithm} refuses {dict(config.hyperparameters)}: {error}") from error
+    from textgym.agents import algorithms
+
+    if warm := config.hyperparameters.get(algorithms.WARM_START):
+        err.print(f"Warm start first: {warm['algo']} on {warm['n_timesteps']:,} tokens.", soft_wrap=True)
+    return algorithms.make(
+        config.algorithm,
+        config.model,
+        config.env_id,
+        n_envs=config.n_envs,
+        env_kwargs=config.env_kwargs,
+        seed=config.seed,
+        device=check_device(device),
+        hyperparameters=config.hyperparameters,
+    )
 
 
 def resumed(run: Run, device: str) -> Any:

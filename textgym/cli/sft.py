@@ -10,8 +10,9 @@ import typer
 from rich.markup import escape
 
 from textgym import registry
-from textgym.cli import agents, train
+from textgym.cli import agents, monitoring, train
 from textgym.cli.console import err, out
+from textgym.cli.monitoring import BestOption, EvalEpisodesOption, EvalEveryOption, WandbOption
 from textgym.cli.options import DeviceOption, EnvId, EnvOption, SeedOption, env_kwargs
 from textgym.errors import OptionError
 
@@ -67,6 +68,10 @@ def command(
         int | None,
         typer.Option(help="Tokens between checkpoints. Default: a tenth of all.", min=1, show_default=False),
     ] = None,
+    eval_every: EvalEveryOption = None,
+    eval_episodes: EvalEpisodesOption = 64,
+    best: BestOption = None,
+    wandb: WandbOption = None,
     path: Annotated[
         Path | None,
         typer.Option("--out", help="The run folder. Default: runs/ID_sft_seedN.", show_default=False),
@@ -98,6 +103,8 @@ def command(
         seed=seed,
         hyperparameters={**chosen, **agents.hyperparameters(ALGORITHM, settings or [])},
         episodes=episodes,
+        eval_episodes=eval_episodes,
+        wandb=wandb,
     )
     with err.status("loading"):
         agent = agents.new(config, device)  # first: what cannot be made should leave no folder
@@ -105,6 +112,7 @@ def command(
             tokens = max(1, round(epochs * agent.epoch_tokens()))
         every = checkpoint_every or max(1, tokens // 10)
         config = replace(config, total_timesteps=tokens, checkpoint_every=every)
+        config = monitoring.planned(config, agent.task, eval_every, best)
         run = Run.create(path or Path("runs", f"{env_id}_{ALGORITHM}_seed{seed}"), config)
     where = f"{tokens:,} tokens of references: {run.path}"
     out.print(f"[bold]{ALGORITHM}[/] on [bold]{env_id}[/] from {escape(config.model)}, {where}", soft_wrap=True)

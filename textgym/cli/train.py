@@ -10,14 +10,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from textgym import registry
-from textgym.cli import agents
+from textgym.cli import agents, monitoring
 from textgym.cli.console import INTERRUPTED, err, out
+from textgym.cli.monitoring import BestOption, EvalEpisodesOption, EvalEveryOption, WandbOption
 from textgym.cli.options import DeviceOption, EnvOption, RewardOption, SeedOption, env_kwargs
 from textgym.cli.watch import watching
 from textgym.errors import OptionError
 
 if TYPE_CHECKING:
-    from textgym.evaluation import Report, Run
+    from textgym.evaluation import Report, Run, RunConfig
 
 NAME = "train"
 EXAMPLES = """
@@ -83,6 +84,10 @@ def command(
         int | None,
         typer.Option(help="Tokens between checkpoints. Default: a tenth of --timesteps.", min=1, show_default=False),
     ] = None,
+    eval_every: EvalEveryOption = None,
+    eval_episodes: EvalEpisodesOption = 64,
+    best: BestOption = None,
+    wandb: WandbOption = None,
     path: Annotated[
         Path | None,
         typer.Option("--out", help="The run folder. Default: runs/ID_ALGO_seedN.", show_default=False),
@@ -96,7 +101,9 @@ def command(
     """Train an agent, evaluate it before and after, and write a run folder with a report.
 
     The folder holds the config, versions, metrics (CSV and TensorBoard), checkpoints, a learning curve, samples of the
-    same prompts before and after, and report.md. Ctrl-C saves a checkpoint first; --resume goes on from there.
+    same prompts before, during and after, and report.md. While it trains, the agent is evaluated on the validation
+    prompts, and checkpoints/best keeps the best by a score that is not trained, where ID has one. Ctrl-C saves a
+    checkpoint first; --resume goes on from there, and after a kill, too.
     Hyperparameters are those that were tuned for ID, where there are any, then those of --set.
     """
     if resume is not None:
@@ -121,17 +128,19 @@ def command(
             hyperparameters={**chosen, **agents.hyperparameters(algo, settings or [])},
             episodes=episodes,
             checkpoint_every=checkpoint_every or max(1, tokens // 10),
+            eval_episodes=eval_episodes,
+            wandb=wandb,
         )
-        run, agent = _start(path or Path("runs", f"{env_id}_{algo}_seed{seed}"), config, device)
+        run, agent = _start(path or Path("runs", f"{env_id}_{algo}_seed{seed}"), config, device, eval_every, best)
     run_training(run, agent)
 
 
-def _start(path: Path, config: Any, device: str) -> tuple[Run, Any]:
+def _start(path: Path, config: RunConfig, device: str, eval_every: int | None, best: str | None) -> tuple[Run, Any]:
     from textgym.evaluation import Run
 
     with err.status("loading"):
         agent = agents.new(config, device)  # first: what cannot be made should leave no folder
-        run = Run.create(path, config)
+        run = Run.create(path, monitoring.planned(config, agent.task, eval_every, best))
     out.print(f"[bold]{config.algorithm}[/] on [bold]{config.env_id}[/] from {escape(config.model)}: {path}")
     return run, agent
 
@@ -163,9 +172,11 @@ def run_training(run: Run, agent: Any) -> None:
     """Trains the agent of a run to its end, watched, and prints what came of it."""
     from textgym.evaluation.training import train
 
+    if run.config.best is not None:
+        out.print(monitoring.announcement(run.config), soft_wrap=True)
     try:
-        with watching(agent) as watch:
-            before, after = train(run, agent, watch)
+        with watching(agent) as watch, monitoring.callbacks(run) as callbacks:
+            before, after = train(run, agent, watch, callbacks)
     except KeyboardInterrupt:
         err.print(f"\nInterrupted. Go on with: textgym train --resume {run.path}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None

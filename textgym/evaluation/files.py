@@ -12,6 +12,8 @@ from typing import Any
 
 TEMPORARY = ".part"
 """Suffix of what is still being written; nothing with it is ever read."""
+PREVIOUS = ".previous"
+"""Suffix of a folder that is being replaced: a kill between the two renames leaves it under this name."""
 
 
 @contextmanager
@@ -31,16 +33,30 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: str | Path) -> Iterator[Path]:
-    """Gives a name for a folder to make; it becomes ``path``, at once, when the block ends without an error."""
+    """Gives a name for a folder to make; it becomes ``path``, at once, when the block ends without an error.
+
+    A folder that is replaced is out of sight for the moment between two renames; `found` knows where it is.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + TEMPORARY)
+    temporary, previous = path.with_name(path.name + TEMPORARY), path.with_name(path.name + PREVIOUS)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         yield temporary
+        if path.is_dir() and any(path.iterdir()):  # no folder can be renamed onto one that has files
+            shutil.rmtree(previous, ignore_errors=True)
+            path.rename(previous)
         temporary.replace(path)
+        shutil.rmtree(previous, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def found(path: str | Path) -> Path:
+    """Returns the folder that `whole_folder` made at ``path``, or what a kill left of it while it was replaced."""
+    path = Path(path)
+    previous = path.with_name(path.name + PREVIOUS)
+    return previous if not path.exists() and previous.exists() else path
 
 
 def write_text(path: str | Path, text: str) -> Path:

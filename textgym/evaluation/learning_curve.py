@@ -27,17 +27,21 @@ class Panel(NamedTuple):
 
 REWARD = Panel("rollout/ep_rew_mean", "reward (points: held-out prompts, with 95% intervals)", BLUE)
 SMALL = (
-    Panel("rollout/kl", "KL to the reference (nat per token)", RED),
+    Panel("rollout/kl", "KL (nat per token)", RED),
     Panel("rollout/entropy", "entropy (nat per token)", GREEN),
     Panel("rollout/completion_length", "length (tokens)", PURPLE),
 )
+VALIDATION = "eval/"
+"""What the columns of the evaluations on validation prompts begin with."""
 
 
-def draw(path: str | Path, title: str, rows: Sequence[Row], before: Metric, after: Metric) -> Path:
+def draw(
+    path: str | Path, title: str, rows: Sequence[Row], before: Metric, after: Metric, chosen_by: str | None = None
+) -> Path:
     """Draws reward, KL, entropy and length over the tokens trained on; what was not logged is left out.
 
     Thin lines are what was logged, thick ones their moving average. The two points on the reward are the held-out
-    evaluations before and after, with their 95% intervals.
+    evaluations before and after, with their 95% intervals; crosses are evaluations on validation prompts.
 
     Args:
         path: Where the picture goes; its suffix names the format.
@@ -45,15 +49,21 @@ def draw(path: str | Path, title: str, rows: Sequence[Row], before: Metric, afte
         rows: What `metrics_file.read` returns.
         before: Held-out reward before training.
         after: Held-out reward after training.
+        chosen_by: Score that the best checkpoint was chosen by; it gets a panel of its own, unless it is the reward.
     """
     from matplotlib.figure import Figure  # not pyplot: no global state, no display
 
     panels = [panel for panel in SMALL if any(panel.column in row for row in rows)]
+    if chosen_by not in (None, "reward") and any(f"{VALIDATION}{chosen_by}" in row for row in rows):
+        panels.append(Panel(f"{VALIDATION}{chosen_by}", f"{chosen_by} (validation)", INK))
     figure = Figure(figsize=(9, 6.5 if panels else 4), dpi=150, layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, color=INK)
     grid = figure.add_gridspec(2, max(1, len(panels)), height_ratios=(1.7, 1)) if panels else figure.add_gridspec(1, 1)
     top = figure.add_subplot(grid[0, :])
     _plot(top, REWARD, rows)
+    if points := [(row[STEP], row[f"{VALIDATION}reward"]) for row in rows if f"{VALIDATION}reward" in row]:
+        top.plot(*zip(*points, strict=True), "x--", color=INK, linewidth=0.8, markersize=5, label="validation prompts")
+        top.legend(loc="best", frameon=False, fontsize=8)
     end = rows[-1][STEP] if rows else 0.0
     for step, metric, name in ((0.0, before, "before"), (end, after, "after")):
         errors = [[metric.mean - metric.low], [metric.high - metric.mean]]

@@ -16,7 +16,13 @@ from textgym.evaluation.report import Report
 from textgym.evaluation.versions import machine, versions
 
 SCHEMA = "textgym.run"
-SCHEMA_VERSION = 1
+PROGRESS = "progress.json"
+"""File of a checkpoint, beside those of the agent: what the run needs to go on."""
+EVALUATION = "evaluation.json"
+"""File of the best checkpoint, beside those of the agent: what it scored, and when."""
+SCHEMA_VERSION = 2
+ADDED = {1: {"eval_every": 0, "eval_episodes": 64, "best": None, "wandb": None}}
+"""What earlier versions of the schema did not have, and what stood for it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,10 @@ class RunConfig:
         episodes: Episodes of the evaluations before and after.
         checkpoint_every: Tokens between two checkpoints.
         keep_checkpoints: Number of checkpoints that are kept, the newest.
+        eval_every: Tokens between two evaluations on the validation prompts; 0 makes none.
+        eval_episodes: Episodes of each of them.
+        best: Score of theirs that chooses the best checkpoint, a name of `Report.metrics`; None keeps no best one.
+        wandb: Project of Weights & Biases that the run is logged to, or None.
     """
 
     env_id: str
@@ -48,6 +58,10 @@ class RunConfig:
     episodes: int = 256
     checkpoint_every: int = 50_000
     keep_checkpoints: int = 2
+    eval_every: int = 0
+    eval_episodes: int = 64
+    best: str | None = None
+    wandb: str | None = None
 
 
 class Run:
@@ -57,9 +71,11 @@ class Run:
     ``config.json``         What the run was started with (`RunConfig`); its presence makes a folder a run.
     ``versions.json``       Python, packages and machine.
     ``metrics.csv``         The logger's numbers; ``tensorboard/`` has the same.
-    ``checkpoints/``        ``step_00050000/`` …: saved agents, the newest last.
+    ``checkpoints/``        ``step_00050000/`` …: saved agents, the newest last; ``best/``: the best on the validation
+                            prompts, with its scores in ``evaluation.json``.
     ``before.json``         `Report` of the untrained agent on the test prompts; ``after.json`` of the trained.
     ``report.md``           What ran and what came of it, with ``learning_curve.png`` and ``samples.md``.
+                            ``samples_over_training.md``, with ``.jsonl``: the same validation prompts, again and again.
     ======================  ==========================================================================
 
     Everything but TensorBoard's own files is written to a temporary name and renamed: a name that exists is whole,
@@ -116,10 +132,11 @@ class Run:
                 "that `textgym train --out` made."
             )
         version = content.pop("schema_version", None)
-        if version != SCHEMA_VERSION or set(content) != {item.name for item in fields(RunConfig)}:
+        content = {**ADDED.get(version, {}), **content}
+        if version not in (*ADDED, SCHEMA_VERSION) or set(content) != {item.name for item in fields(RunConfig)}:
             raise RunError(
                 f"{str(path)!r} was written by another textgym: schema version {version!r}, this one reads "
-                f"{SCHEMA_VERSION}. Use the textgym that its versions.json names."
+                f"{SCHEMA_VERSION} and earlier. Use the textgym that its versions.json names."
             )
         return cls(path, RunConfig(**content))
 
@@ -134,17 +151,39 @@ class Run:
         found = {path: re.fullmatch(r"step_(\d{8,})", path.name) for path in folder.glob("step_*")}
         return dict(sorted((int(match[1]), path) for path, match in found.items() if match))
 
-    def save_checkpoint(self, agent: Any, step: int) -> Path:
-        """Saves an agent as the checkpoint of ``step``, and deletes the oldest ones and what a kill left behind."""
+    def save_checkpoint(self, agent: Any, step: int, progress: Mapping[str, Any] | None = None) -> Path:
+        """Saves an agent as the checkpoint of ``step``, and deletes the oldest ones and what a kill left behind.
+
+        Args:
+            agent: Whatever has ``save(folder)``.
+            step: Tokens that it has learnt from.
+            progress: What the run needs beside the agent to go on as if nothing had been, as JSON; see `progress`.
+        """
         path = self.path / "checkpoints" / f"step_{step:08d}"
         if not path.exists():
             with files.whole_folder(path) as temporary:
                 agent.save(temporary)
-        kept = set(list(self.checkpoints().values())[-self.config.keep_checkpoints :])
+                if progress is not None:
+                    files.write_json(temporary / PROGRESS, progress)
+        kept = {*list(self.checkpoints().values())[-self.config.keep_checkpoints :], files.found(self.best)}
         for other in path.parent.iterdir():
             if other not in kept:
                 shutil.rmtree(other)
         return path
+
+    def progress(self, step: int) -> dict[str, Any]:
+        """Returns what was saved beside the agent at ``step``; nothing where there is no such thing."""
+        path = self.checkpoints().get(step, self.path) / PROGRESS
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    @property
+    def best(self) -> Path:
+        """The folder of the best checkpoint, whether or not there is one yet."""
+        return self.path / "checkpoints" / "best"
+
+    def best_evaluation(self) -> dict[str, Any] | None:
+        """Returns what the best checkpoint scored: metric, value, step and all scores; None while there is none."""
+        return best_evaluation(self.best)
 
     def report(self, name: str) -> Report | None:
         """Returns the report ``"before"`` or ``"after"``, or None while there is none."""
@@ -154,3 +193,9 @@ class Run:
     def _write_config(self) -> None:
         content = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **asdict(self.config)}
         files.write_json(self.path / "config.json", content)
+
+
+def best_evaluation(path: str | Path) -> dict[str, Any] | None:
+    """Returns what the evaluation of a best agent says: metric, value, step and scores; None while there is none."""
+    file = files.found(path) / EVALUATION
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from textgym.evaluation import files, learning_curve, metrics_file
+from textgym.evaluation import files, learning_curve, markdown, metrics_file
 from textgym.evaluation.comparison import Change, compare
 from textgym.evaluation.report import Episode, Report, number
 from textgym.evaluation.run import Run
@@ -18,10 +18,11 @@ def write(run: Run, before: Report, after: Report) -> None:
     """Writes ``learning_curve.png``, ``samples.md`` and ``report.md``, the last one last."""
     config, rows = run.config, metrics_file.read(run.path / "metrics.csv")
     title = f"{config.algorithm.upper()} on {config.env_id}"
-    learning_curve.draw(run.path / "learning_curve.png", title, rows, before.metrics["reward"], after.metrics["reward"])
+    rewards = before.metrics["reward"], after.metrics["reward"]
+    learning_curve.draw(run.path / "learning_curve.png", title, rows, *rewards, config.best)
     pairs = sample(before, after)
     files.write_text(run.path / "samples.md", "\n".join(_samples_page(title, pairs)))
-    files.write_text(run.path / "report.md", "\n".join(_page(run, title, before, after, pairs)))
+    files.write_text(run.path / "report.md", "\n".join(_page(run, title, before, after, pairs, rows)))
 
 
 def sample(before: Report, after: Report, count: int = SAMPLES) -> list[tuple[Episode, Episode]]:
@@ -61,7 +62,12 @@ def difference(change: Change) -> str:
 
 
 def _page(
-    run: Run, title: str, before: Report, after: Report, pairs: Sequence[tuple[Episode, Episode]]
+    run: Run,
+    title: str,
+    before: Report,
+    after: Report,
+    pairs: Sequence[tuple[Episode, Episode]],
+    rows: Sequence[metrics_file.Row],
 ) -> Iterator[str]:
     yield f"# {title}\n"
     yield (
@@ -79,11 +85,36 @@ def _page(
     )
     yield "## Training\n"
     yield "![learning curve](learning_curve.png)\n"
+    yield from _validation(run, rows)
     yield "## Samples\n"
     yield from _samples(pairs[:SAMPLES_IN_REPORT])
-    yield f"{len(pairs)} prompts are in [samples.md](samples.md).\n"
+    during = "; answers while training are in [samples_over_training.md](samples_over_training.md)"
+    monitored = bool(run.config.eval_every)
+    yield f"{len(pairs)} prompts are in [samples.md](samples.md){during if monitored else ''}.\n"
     yield "## What ran\n"
     yield from _settings(run)
+
+
+def _validation(run: Run, rows: Sequence[metrics_file.Row]) -> Iterator[str]:
+    """The scores on validation prompts while training, if any were made, and which of them was the best."""
+    shown = list(dict.fromkeys(["reward", *([run.config.best] if run.config.best else [])]))
+    columns = [f"{learning_curve.VALIDATION}{name}" for name in shown]
+    points = [row for row in rows if columns[0] in row]
+    if not points:
+        return
+    yield "## Validation\n"
+    yield f"| tokens | {' | '.join(shown)} |"
+    yield f"|{'---:|' * (1 + len(shown))}"
+    for row in points:
+        scores = [number(row[column]) if column in row else "" for column in columns]
+        yield f"| {row[metrics_file.STEP]:,.0f} | {' | '.join(scores)} |"
+    yield ""
+    if best := run.best_evaluation():
+        trained = ", which is what was trained" if best["metric"] == "reward" else ""
+        yield (
+            f"The best by `{best['metric']}`{trained}: {number(best['value'])} after {best['step']:,} tokens, kept in "
+            "`checkpoints/best`. The scores before and after are of the newest agent, not of the best.\n"
+        )
 
 
 def _settings(run: Run) -> Iterator[str]:
@@ -101,7 +132,7 @@ def _settings(run: Run) -> Iterator[str]:
     yield "| | |"
     yield "|---|---|"
     for name, value in settings.items():
-        yield f"| {name} | {_cell(str(value))} |"
+        yield f"| {name} | {markdown.cell(str(value))} |"
     yield "\nVersions and machine are in `versions.json`, every number of the training in `metrics.csv`.\n"
 
 
@@ -115,13 +146,6 @@ def _samples(pairs: Sequence[tuple[Episode, Episode]]) -> Iterator[str]:
     yield "| prompt | before | after |"
     yield "|---|---|---|"
     for before, after in pairs:
-        texts = [f"{_cell(episode.completion)} **({number(episode.reward)})**" for episode in (before, after)]
-        yield f"| {_cell(before.prompt)} | {texts[0]} | {texts[1]} |"
+        texts = [f"{markdown.cell(episode.completion)} **({number(episode.reward)})**" for episode in (before, after)]
+        yield f"| {markdown.cell(before.prompt)} | {texts[0]} | {texts[1]} |"
     yield "\nIn brackets: the reward.\n"
-
-
-def _cell(text: str) -> str:
-    """Returns a text that cannot break a Markdown table: no line break, no bar, no markup."""
-    for mark in "\\|`*_<>":
-        text = text.replace(mark, "\\" + mark)
-    return " ".join(text.split())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from torch.utils.tensorboard import SummaryWriter
 
-from textgym.evaluation import run_report
+from textgym.errors import AgentError, RewardError
+from textgym.evaluation import progress, run_report
 from textgym.evaluation.metrics_file import MetricsFile
 from textgym.evaluation.report import Report
 from textgym.evaluation.run import Run
@@ -36,34 +38,54 @@ class Checkpoints(BaseCallback):
         self.stopped = False
         self._saved = 0
 
+    def save(self) -> None:
+        """Saves the agent as it is now.
+
+        Raises:
+            AgentError: If its weights are not finite: what cannot be played is not to replace what can.
+        """
+        for name, parameter in self.model.policy.named_parameters():
+            if not torch.isfinite(parameter).all():
+                raise AgentError(f"The weights {name} are no longer finite. Lower learning_rate.")
+        self.run.save_checkpoint(self.model, self.model.num_timesteps, progress.of(self.model))
+
     def _on_training_start(self) -> None:
         self._saved = self.model.num_timesteps
 
     def _on_rollout_start(self) -> None:
-        done = self.model.num_timesteps
-        if done - self._saved >= self.run.config.checkpoint_every:
-            self.run.save_checkpoint(self.model, done)
-            self._saved = done
+        if self.model.num_timesteps - self._saved >= self.run.config.checkpoint_every:
+            self.save()
+            self._saved = self.model.num_timesteps
 
     def _on_step(self) -> bool:
         self.stopped = not self.watch("train", self.model.num_timesteps, self.run.config.total_timesteps)
         return not self.stopped
 
 
-def train(run: Run, agent: Any, watch: Watch = lambda phase, done, total: True) -> Outcome:
+def train(
+    run: Run,
+    agent: Any,
+    watch: Watch = lambda phase, done, total: True,
+    callbacks: Iterable[BaseCallback] = (),
+) -> Outcome:
     """Trains ``agent`` to the end of the run's budget, from wherever it is, and completes the run folder.
+
+    A run that was killed, at whatever moment, and is trained on from its newest checkpoint ends as it would have: with
+    the same weights, rows of ``metrics.csv`` (timings aside) and reports, bit for bit on a CPU with one thread.
 
     Args:
         run: The run folder.
         agent: A new agent as `Run.config` describes it, or the one of the run's newest checkpoint.
         watch: Told how far each phase is; may stop the training.
+        callbacks: Further callbacks of Stable-Baselines3; they are called before a checkpoint is saved.
 
     Raises:
         KeyboardInterrupt: If ``watch`` stopped the training. A checkpoint was saved.
+        AgentError, RewardError: If a loss, a weight or a reward is not finite; checkpoints stay as they are.
     """
     before = run.report("before") or _evaluate(run, agent, "before", watch)
     if agent.num_timesteps < run.config.total_timesteps:
-        _learn(run, agent, watch)
+        _learn(run, agent, watch, callbacks)
     after = _evaluate(run, agent, "after", watch)
     run_report.write(run, before, after)
     return Outcome(before, after)
@@ -79,24 +101,35 @@ def _evaluate(run: Run, agent: Any, name: str, watch: Watch) -> Report:
     return report
 
 
-def _learn(run: Run, agent: Any, watch: Watch) -> None:
+def _learn(run: Run, agent: Any, watch: Watch, callbacks: Iterable[BaseCallback]) -> None:
     start = agent.num_timesteps
     agent.set_logger(Logger(str(run.path), [MetricsFile(run.path / "metrics.csv", start), _tensorboard(run, start)]))
+    if saved := run.progress(start):
+        progress.restore(agent, saved)
     checkpoints = Checkpoints(run, watch)
     try:
-        agent.learn(run.config.total_timesteps - start, callback=checkpoints, reset_num_timesteps=False)
+        agent.learn(run.config.total_timesteps - start, callback=[*callbacks, checkpoints], reset_num_timesteps=False)
         agent.logger.dump(agent.num_timesteps)  # SB3 logs an update with the next rollout; the last one has none
-        run.save_checkpoint(agent, agent.num_timesteps)
+        checkpoints.save()
+    except (AgentError, RewardError) as error:
+        raise type(error)(f"{error} {_left(run)}") from error
     finally:
         agent.logger.close()
     if checkpoints.stopped:
         raise KeyboardInterrupt
 
 
+def _left(run: Run) -> str:
+    """Says what a run that cannot go on has left."""
+    kept = list(run.checkpoints().values())
+    return f"The last good checkpoint is {kept[-1]}." if kept else "There is no checkpoint yet."
+
+
 def _tensorboard(run: Run, start: int) -> TensorBoardOutputFormat:
-    folder = str(run.path / "tensorboard")
-    output = TensorBoardOutputFormat(folder)
-    if start:
+    folder = run.path / "tensorboard"
+    again = folder.exists()
+    output = TensorBoardOutputFormat(str(folder))
+    if again:
         output.writer.close()
-        output.writer = SummaryWriter(folder, purge_step=start + 1)  # hides what was logged after the checkpoint
+        output.writer = SummaryWriter(str(folder), purge_step=start + 1)  # hides what was logged after the checkpoint
     return output
