@@ -12,13 +12,15 @@ from gymnasium import spaces
 from stable_baselines3.common.utils import get_device
 
 from textgym.errors import AgentError
-from textgym.evaluation.players import takes_masks
+from textgym.evaluation import Episode
+from textgym.evaluation.players import takes_masks, takes_rngs
 from textgym.tasks import Task
 
 from .models import ModelSpec, make_model, model_tokenizer
 from .planning import task_of
 from .policy import TransformerPolicy
 from .sb3 import Detached, make_vec_env
+from .traces import Trace, token_traces
 
 ENDLESS_CONTEXT = 512
 """Longest context in the spaces of a model that has no last place, as T5 has none; `predict` takes longer ones too."""
@@ -48,13 +50,25 @@ class RandomAgent:
         episode_start: np.ndarray | None = None,
         deterministic: bool = False,
         action_masks: np.ndarray | None = None,
+        rngs: Sequence[np.random.Generator] | None = None,
     ) -> tuple[np.ndarray, Any]:
-        """Returns a token for each observation; ``action_masks`` is True for those that may be drawn."""
+        """Returns a token for each observation.
+
+        Args:
+            observation: Of one environment or of N.
+            state: Passed back as it is.
+            episode_start: Accepted for SB3.
+            deterministic: Accepted for SB3; there is no likeliest token.
+            action_masks: True for the tokens that may be drawn, bool ``(V,)`` or ``(N, V)``.
+            rngs: What each token is drawn with, one an observation; None takes the agent's own for all.
+        """
         shape = np.shape(observation["input_ids"])[:-1]
+        uniforms = self.rng.random(shape) if rngs is None else np.reshape([rng.random() for rng in rngs], shape)
         if action_masks is None:
-            return self.rng.integers(self.vocab_size, size=shape), state
+            return (uniforms * self.vocab_size).astype(np.int64), state
         masks = np.broadcast_to(action_masks, (*shape, self.vocab_size))
-        return np.where(masks, self.rng.random(masks.shape), -1.0).argmax(-1), state
+        chosen = (uniforms * masks.sum(-1)).astype(np.int64)  # the how-many-th of the allowed tokens
+        return (masks.cumsum(-1) > chosen[..., None]).argmax(-1), state
 
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
@@ -122,13 +136,18 @@ class ZeroShot:
         episode_start: np.ndarray | None = None,
         deterministic: bool = False,
         action_masks: np.ndarray | None = None,
+        rngs: Sequence[np.random.Generator] | None = None,
     ) -> tuple[np.ndarray, Any]:
         """Returns the next token of each observation, and the state to pass back; see `TransformerPolicy.predict`."""
-        return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
+        return self.policy.predict(observation, state, episode_start, deterministic, action_masks, rngs)
 
     def log_likelihood(self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]) -> np.ndarray:
         """Returns log p(completion | prompt), float64 ``(E,)``; see `TransformerPolicy.log_likelihood`."""
         return self.policy.log_likelihood(prompts, completions)
+
+    def token_traces(self, episodes: Sequence[Episode], action_mask: np.ndarray | None = None) -> list[Trace]:
+        """Returns log π of each token of some episodes; see `textgym.agents.traces`."""
+        return token_traces(self.policy, episodes, action_mask)
 
     def seeded(self, seed: int) -> AbstractContextManager[None]:
         """Returns a context in which tokens are drawn from ``seed``."""
@@ -157,11 +176,16 @@ class Greedy:
         episode_start: np.ndarray | None = None,
         deterministic: bool = True,
         action_masks: np.ndarray | None = None,
+        rngs: Sequence[np.random.Generator] | None = None,
     ) -> tuple[np.ndarray, Any]:
         """Returns the agent's likeliest token for each observation, and the state to pass back."""
-        masks = {"action_masks": action_masks} if action_masks is not None and takes_masks(self.agent) else {}
+        options: dict[str, Any] = {}
+        if action_masks is not None and takes_masks(self.agent):
+            options["action_masks"] = action_masks
+        if rngs is not None and takes_rngs(self.agent):
+            options["rngs"] = rngs  # it may draw even so
         actions, state = self.agent.predict(
-            observation, state=state, episode_start=episode_start, deterministic=True, **masks
+            observation, state=state, episode_start=episode_start, deterministic=True, **options
         )
         return actions, state
 

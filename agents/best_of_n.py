@@ -15,7 +15,7 @@ from textgym.tasks import Task
 from textgym.vector import TextGenVectorEnv
 
 from .baselines import writer
-from .planning import Opening, Planner, check_count, mask_argument
+from .planning import Opening, Planner, check_count, mask_argument, sample_rngs
 
 SEARCHED = 2**15
 """Prompts of an endless split among which `BestOfN` looks for the one that it is asked."""
@@ -57,7 +57,9 @@ class BestOfN(Planner):
         for split, task in self._tasks.items():
             rows = [i for i, place in enumerate(places) if place[0] == split]
             if rows:
-                for i, episode in zip(rows, self._best(task, [places[i][1] for i in rows]), strict=True):
+                for i, episode in zip(
+                    rows, self._best(task, [places[i][1] for i in rows], [openings[i] for i in rows]), strict=True
+                ):
                     best[i] = episode[len(openings[i].ids) :]
         return best
 
@@ -75,15 +77,15 @@ class BestOfN(Planner):
             self._places.setdefault(tuple(self._tasks[split].prompt_ids(i).tolist()), place)
         return self._places[prompt]
 
-    def _best(self, task: Task, indices: list[int]) -> list[np.ndarray]:
+    def _best(self, task: Task, indices: list[int], openings: Sequence[Opening]) -> list[np.ndarray]:
         envs = TextGenVectorEnv(task, len(indices) * self.n, autoreset_mode="SameStep")
-        masks = mask_argument(self.agent, task, envs.num_envs)
+        options = {**mask_argument(self.agent, task, envs.num_envs), **sample_rngs(self.agent, openings, self.n)}
         obs, _ = envs.reset(options={"prompt_index": np.repeat(indices, self.n)})
         totals = np.zeros(envs.num_envs)
         episodes: dict[int, np.ndarray] = {}
         starts, state = np.ones(envs.num_envs, bool), None
         while len(episodes) < envs.num_envs:
-            actions, state = self.agent.predict(obs, state=state, episode_start=starts, deterministic=False, **masks)
+            actions, state = self.agent.predict(obs, state=state, episode_start=starts, deterministic=False, **options)
             obs, rewards, starts, _, infos = envs.step(actions)
             for i in range(envs.num_envs):
                 if i in episodes:

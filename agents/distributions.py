@@ -161,6 +161,37 @@ class TokenDistribution:
         possible = self.log_probs.detach().gather(-1, tokens.clamp_(max=cumulative.shape[-1] - 1)[:, None]) > OUTSIDE
         return torch.where(possible.squeeze(-1), tokens, self.mode())
 
+    @property
+    def halvings(self) -> int:
+        """Numbers that `descend` needs for a token: halvings of the vocabulary until one token is left."""
+        return (self.logits.shape[-1] - 1).bit_length()
+
+    def descend(self, uniforms: torch.Tensor) -> torch.Tensor:
+        """Draws a token for each context from given numbers, int64 ``(B,)``, by halving the vocabulary.
+
+        A fresh number decides each time whether the token lies in the lower half, with the probability that the law
+        gives it. The last bit of a logit hangs on the size of the batch; here that moves one comparison in some
+        millions, whereas the thousands of steps of one cumulative distribution feel it a hundred times as often.
+
+        Args:
+            uniforms: In [0, 1), float64 ``(B, H)``, H being `halvings`.
+        """
+        sums = torch.nn.functional.pad(
+            self.log_probs.detach().exp().cumsum(-1, dtype=torch.float64), (1, 0)
+        )  # (B, V+1)
+        low = torch.zeros(len(sums), 1, dtype=torch.int64, device=sums.device)
+        high = torch.full_like(low, sums.shape[-1] - 1)
+        for number in uniforms.T[..., None]:  # (B, 1)
+            middle = (low + high) // 2
+            start = sums.gather(-1, low)
+            lower, whole = sums.gather(-1, middle) - start, sums.gather(-1, high) - start
+            below = (number * whole < lower) | (
+                lower == whole
+            )  # the latter where rounding carries the product to whole
+            below &= middle > low  # one token is left, and its lower half is empty
+            low, high = torch.where(below, low, middle), torch.where(below, middle, high)
+        return low.squeeze(-1)
+
     def log_prob(self, tokens: torch.Tensor) -> torch.Tensor:
         """Returns log π of ``tokens`` int64 ``(B,)``, float32 ``(B,)``; `OUTSIDE` where the law excludes them."""
         return self.log_probs.gather(-1, tokens[:, None]).squeeze(-1).clamp(min=OUTSIDE)

@@ -11,7 +11,11 @@ from tokenizers import Tokenizer as RustTokenizer
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast
 
+from textgym import assets
+from textgym.bench import cards
 from textgym.errors import AgentError, ModelError, RunError
+from textgym.evaluation.report import Report
+from textgym.evaluation.versions import versions
 from textgym.tasks import Task
 from textgym.tokenizers import SPECIALS, CharTokenizer, Tokenizer
 
@@ -21,7 +25,7 @@ from .policy import TransformerPolicy
 from .seq2seq import start_token
 
 
-def export(agent: Any, path: str | Path, *, push_to_hub: str | None = None) -> Path:
+def export(agent: Any, path: str | Path, *, report: Report | None = None, push_to_hub: str | None = None) -> Path:
     """Writes the language model of an agent as a plain Hugging Face folder, which needs nothing of textgym.
 
     ``transformers.pipeline("text-generation", path)`` continues a prompt as the agent does: the tokenizer starts it
@@ -29,11 +33,12 @@ def export(agent: Any, path: str | Path, *, push_to_hub: str | None = None) -> P
     environment's budget of new tokens. Transformers 5 has no pipeline for an encoder-decoder: that is loaded by
     ``AutoModelForSeq2SeqLM`` and ``AutoTokenizer``, and writes by ``generate``. Value head, optimizer and reference
     stay behind: `save` keeps those. A task's stop strings, action masks and chat template are the task's; whoever
-    generates must apply them.
+    generates must apply them. An agent that learns has a model card, ``README.md``: what it was trained on, and how.
 
     Args:
         agent: An agent of this package with a language model.
         path: A folder that is new, empty, or an earlier export.
+        report: Held-out scores for the card, as ``agent.evaluate()`` returns them.
         push_to_hub: Also uploads the folder to this repository of the Hugging Face Hub, such as ``"me/happy-tiny"``,
             with the account of ``hf auth login``.
 
@@ -59,9 +64,15 @@ def export(agent: Any, path: str | Path, *, push_to_hub: str | None = None) -> P
         merged(policy.lm).save_pretrained(str(folder))
     _tokenizer(tokenizer, folder)
     _generation(policy, tokenizer, getattr(agent, "task", None)).save_pretrained(str(folder))
+    if hasattr(agent, "learn"):
+        cards.write(folder, _trained(agent, report))
     if push_to_hub is not None:
         _push(folder, push_to_hub)
     return folder
+
+
+_NO_SETTINGS = ("device", "tensorboard_log", "verbose", "stats_window_size")
+"""Arguments of an agent that its card does not tell: nothing of what was learnt hangs on them."""
 
 
 def _empty(folder: Path) -> Path:
@@ -128,6 +139,32 @@ def _of_characters(tokenizer: CharTokenizer) -> PreTrainedTokenizerFast:
     pad, bos, eos = SPECIALS
     return PreTrainedTokenizerFast(
         tokenizer_object=backend, pad_token=pad, bos_token=bos, eos_token=eos, clean_up_tokenization_spaces=False
+    )
+
+
+def _trained(agent: Any, report: Report | None) -> cards.Trained:
+    """Returns what an agent knows of itself; of places on a disk nothing is told, since cards are uploaded."""
+    arguments, task = dict(getattr(agent, "arguments", {})), getattr(agent, "task", None)
+    env, model = arguments.pop("env", None), getattr(agent, "_model", None)
+    named = isinstance(model, str) and (model in (*assets.NAMES, "scratch") or not Path(model).exists())
+    env_kwargs = arguments.pop("env_kwargs", None) or {}
+    algorithm = type(agent).__name__
+    env_id = env if isinstance(env, str) else "an environment of its own" if task is None else task.name
+    return cards.Trained(
+        title=f"{algorithm} on {env_id}",
+        algorithm=algorithm,
+        model=str(model) if named else "a local model",
+        env_id=env_id,
+        timesteps=getattr(agent, "num_timesteps", 0),
+        env_kwargs={name: value for name, value in env_kwargs.items() if name != "data_path"},
+        reward="" if task is None else repr(task.reward),
+        seed=arguments.pop("seed", None),
+        hyperparameters={name: value for name, value in arguments.items() if name not in _NO_SETTINGS},
+        metrics={} if report is None else report.metrics,
+        measured="" if report is None else f"{len(report.episodes)} episodes of the {report.split} split",
+        versions=versions() if report is None else report.versions,
+        usage="from transformers import pipeline\n\n"
+        'print(pipeline("text-generation", "PATH/OF/THIS/FOLDER")("a prompt"))',
     )
 
 

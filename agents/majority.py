@@ -13,7 +13,7 @@ from textgym.errors import AgentError
 from textgym.tasks import Task
 
 from .baselines import writer
-from .planning import Opening, Planner, check_count, mask_argument
+from .planning import Opening, Planner, check_count, mask_argument, sample_rngs
 
 
 class MajorityVote(Planner):
@@ -59,7 +59,7 @@ class MajorityVote(Planner):
         for cells, row in zip(ids, rows, strict=True):
             cells[: len(row.ids)] = row.ids
         lengths, live, starts = begins.copy(), np.ones(len(rows), bool), np.ones(len(rows), bool)
-        masks = mask_argument(self.agent, self.task, len(rows))
+        options = {**mask_argument(self.agent, self.task, len(rows)), **sample_rngs(self.agent, openings, self.n)}
         columns = np.arange(ids.shape[1])
         state = None
         while live.any():
@@ -69,7 +69,7 @@ class MajorityVote(Planner):
                 "prompt_length": np.array([[row.prompt_length] for row in rows]),
             }
             actions, state = self.agent.predict(
-                observation, state=state, episode_start=starts, deterministic=False, **masks
+                observation, state=state, episode_start=starts, deterministic=False, **options
             )
             starts = np.zeros(len(rows), bool)
             for i in np.flatnonzero(live):

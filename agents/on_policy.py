@@ -30,6 +30,7 @@ from .rollouts import collect_episodes
 from .sb3 import Detached, as_vec_env, make_vec_env
 from .spaces import check_spaces
 from .token_model import EpisodeBatch, TokenModel
+from .traces import Discounting, Trace, token_traces
 from .trainable import check_learns
 
 TOKENS, MINIBATCHES, WEIGHTS, ENVIRONMENTS = range(4)
@@ -344,9 +345,10 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         episode_start: np.ndarray | None = None,
         deterministic: bool = False,
         action_masks: np.ndarray | None = None,
+        rngs: Sequence[np.random.Generator] | None = None,
     ) -> tuple[np.ndarray, Any]:
         """Returns the next token of each observation, and the state to pass back; see `TransformerPolicy.predict`."""
-        return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
+        return self.policy.predict(observation, state, episode_start, deterministic, action_masks, rngs)
 
     def seeded(self, seed: int) -> AbstractContextManager[None]:
         """Returns a context in which `predict` draws from ``seed``; training goes on afterwards as if nothing was."""
@@ -389,6 +391,11 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
             lambda batch: policy.episode_law(batch).kl(reference.episode_law(batch))[None], self.device
         )
         return float(divergence[written.response_mask].mean())
+
+    def token_traces(self, episodes: Sequence[Episode], action_mask: np.ndarray | None = None) -> list[Trace]:
+        """Returns what this agent says of each token of some episodes; see `textgym.agents.traces`."""
+        discounting = Discounting(self.gamma, self.gae_lambda)
+        return token_traces(self.policy, episodes, action_mask, self.reference, discounting)
 
     def extra_state(self) -> dict[str, Any]:
         """Returns what else changes from rollout to rollout, as JSON; see `textgym.agents.checkpoint`."""

@@ -14,7 +14,7 @@ import numpy as np
 from textgym import registry
 from textgym.env import allowed_mask
 from textgym.errors import AgentError
-from textgym.evaluation.players import takes_masks
+from textgym.evaluation.players import takes_masks, takes_rngs
 from textgym.tasks import Task
 from textgym.tokenizers import Tokenizer
 from textgym.vector import TextGenVectorEnv
@@ -27,11 +27,13 @@ class Opening(NamedTuple):
         ids: The text so far, int64 ``(length,)``.
         prompt_length: Tokens of the prompt among them.
         budget: Tokens that the agent has left, at least 1.
+        rng: What the turn is to be drawn with; None where the writer draws from its own.
     """
 
     ids: np.ndarray
     prompt_length: int
     budget: int
+    rng: np.random.Generator | None = None
 
 
 @dataclass
@@ -78,6 +80,7 @@ class Planner(ABC):
         state: Any = None,
         episode_start: np.ndarray | None = None,
         deterministic: bool = False,
+        rngs: Sequence[np.random.Generator] | None = None,
     ) -> tuple[np.ndarray, Any]:
         """Returns the next token of what was decided for each observation, and the state to pass back.
 
@@ -98,7 +101,8 @@ class Planner(ABC):
         for row, (length, start) in enumerate(zip(lengths, starts, strict=True)):
             budget = self._budget(plans.rows.get(row), input_ids[row, :length], start)
             if budget is not None:
-                openings[row] = Opening(input_ids[row, :length].copy(), start, budget)
+                rng = None if rngs is None else rngs[row]
+                openings[row] = Opening(input_ids[row, :length].copy(), start, budget, rng)
         if openings:
             turns = self.plan(list(openings.values()), deterministic)
             for (row, opening), turn in zip(openings.items(), turns, strict=True):
@@ -166,6 +170,13 @@ def mask_argument(agent: Any, task: Task, size: int) -> dict[str, np.ndarray]:
     if task.allowed_tokens is None or not takes_masks(agent):
         return {}
     return {"action_masks": np.tile(allowed_mask(task), (size, 1))}
+
+
+def sample_rngs(agent: Any, openings: Sequence[Opening], n: int) -> dict[str, list[np.random.Generator]]:
+    """Returns generators for ``agent.predict``, n of each opening's own, where it has one and the agent asks."""
+    if not takes_rngs(agent) or any(opening.rng is None for opening in openings):
+        return {}
+    return {"rngs": [rng for opening in openings if opening.rng is not None for rng in opening.rng.spawn(n)]}
 
 
 def check_count(name: str, value: Any, owner: str) -> int:

@@ -207,6 +207,7 @@ class TransformerPolicy(BasePolicy):
         action_masks: np.ndarray | None = None,
         deterministic: bool = False,
         prompt_lengths: np.ndarray | None = None,
+        rngs: Sequence[np.random.Generator] | None = None,
     ) -> Choice:
         """Chooses the next token of n contexts that ``decoder`` follows.
 
@@ -218,6 +219,7 @@ class TransformerPolicy(BasePolicy):
             deterministic: Whether to take the likeliest token.
             prompt_lengths: Tokens of each prompt, int64 ``(n,)``; rules on places in the completion and
                 encoder-decoder models need them.
+            rngs: What each token is drawn with, one a context; None takes `generator` for all.
         """
         model, value_reader = self.token_model, None
         if isinstance(decoder, ValueReader):
@@ -232,7 +234,7 @@ class TransformerPolicy(BasePolicy):
         masks = None if action_masks is None else self._tensor(np.array(action_masks, bool))
         positions = None if prompt_lengths is None else self._tensor(lengths - prompt_lengths)
         mask = model.restrict_step(decoder, input_ids, lengths, model.allowed(positions, masks), prompt_lengths)
-        return self._choice(values, model.distribution(hidden, mask), deterministic)
+        return self._choice(values, model.distribution(hidden, mask), deterministic, rngs)
 
     def forward(self, obs: Observation, deterministic: bool = False) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Returns actions, values and log-probs of B observations, each ``(B,)``, without a cache (stock SB3)."""
@@ -294,6 +296,7 @@ class TransformerPolicy(BasePolicy):
         episode_start: np.ndarray | None = None,
         deterministic: bool = False,
         action_masks: np.ndarray | None = None,
+        rngs: Sequence[np.random.Generator] | None = None,
     ) -> tuple[np.ndarray, Any]:
         """Returns the next token of one observation or of N, and the state to pass back at the next step.
 
@@ -304,6 +307,8 @@ class TransformerPolicy(BasePolicy):
             episode_start: Accepted for SB3; the comparison tells a new episode.
             deterministic: Whether to take the likeliest token.
             action_masks: True for tokens that may be chosen, bool ``(V,)`` or ``(N, V)``; the name is sb3-contrib's.
+            rngs: What the token of each observation is drawn with, so that it does not hang on what is played beside
+                it; None takes `generator` for all.
         """
         if isinstance(observation, tuple):
             raise AgentError("predict() got a tuple: pass the observation of `obs, info = env.reset()`, not both.")
@@ -318,7 +323,7 @@ class TransformerPolicy(BasePolicy):
         if action_masks is not None:
             action_masks = np.broadcast_to(np.asarray(action_masks, bool), (len(lengths), self.token_model.vocab_size))
         prompts = np.reshape(observation["prompt_length"], -1) if "prompt_length" in observation else None
-        choice = self.choose(state.decoder, input_ids, lengths, action_masks, deterministic, prompts)
+        choice = self.choose(state.decoder, input_ids, lengths, action_masks, deterministic, prompts, rngs)
         actions = choice.actions.cpu().numpy()
         return (actions[0] if single else actions), state
 
@@ -381,8 +386,20 @@ class TransformerPolicy(BasePolicy):
             hidden = hidden.detach()
         return self.value_head(hidden.float()).squeeze(-1)
 
-    def _choice(self, values: torch.Tensor, law: TokenDistribution, deterministic: bool) -> Choice:
-        actions = law.mode() if deterministic else law.sample(self.generator)
+    def _choice(
+        self,
+        values: torch.Tensor,
+        law: TokenDistribution,
+        deterministic: bool,
+        rngs: Sequence[np.random.Generator] | None = None,
+    ) -> Choice:
+        if deterministic:
+            actions = law.mode()
+        elif rngs is None:
+            actions = law.sample(self.generator)
+        else:
+            uniforms = np.array([rng.random(law.halvings) for rng in rngs])
+            actions = law.descend(self._tensor(uniforms))
         supports = law.support if self.token_model.cuts else None
         return Choice(actions, law.log_prob(actions), values, supports)
 

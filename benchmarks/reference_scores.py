@@ -34,19 +34,22 @@ def agents(env_id: str) -> dict[str, Any]:
     return found
 
 
-def score(report: Report) -> dict[str, float]:
+def score(report: Report, gold: str | None) -> dict[str, float]:
     reward = report.metrics["reward"]
     found = {"reward": reward.mean, "low": reward.low, "high": reward.high}
     if "success" in report.metrics:
         found["success"] = report.metrics["success"].mean
+    if gold is not None:
+        found["gold"] = report.metrics[gold].mean
     return {name: round(value, 4) for name, value in found.items()}
 
 
 if __name__ == "__main__":
     content = json.loads(SCORES.read_text(encoding="utf-8")) if SCORES.is_file() else {"scores": {}}
     for env_id in sys.argv[1:] or textgym.entries():
+        gold = gym.make(env_id).unwrapped.task.gold
         measured = {
-            name: score(textgym.evaluate(agent, env_id, episodes=EPISODES, seed=0))
+            name: score(textgym.evaluate(agent, env_id, episodes=EPISODES, seed=0), gold)
             for name, agent in agents(env_id).items()
         }
         print(env_id, {name: found["reward"] for name, found in measured.items()}, flush=True)

@@ -113,6 +113,7 @@ def task(
         tokenizer=load("tiny"),
         reward=make("label_accuracy"),
         metrics={"label_f1": make("label_f1"), "label_named": make(label_named, range=(0.0, 1.0))},
+        gold="label_f1",
         stop=("\n",),
         success_threshold=1.0,
     )

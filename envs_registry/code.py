@@ -132,6 +132,7 @@ def task(level: int = 1, data: str | None = None, data_path: str | None = None, 
             "chrf": make("chrf"),
             "compiles": make(compiles, range=(0.0, 1.0)),
         },
+        gold="chrf",
         success_threshold=1.0,
     )
 

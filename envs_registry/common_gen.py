@@ -133,6 +133,7 @@ def task(
         tokenizer=load("tiny"),
         reward=make("concept_coverage") * make(sentence_form, range=(0.0, 1.0)),
         metrics={"bleu": make("bleu"), "cider": make("cider"), "perplexity": make("perplexity")},
+        gold="cider",
         stop=("\n",),
         success_threshold=1.0,
     )

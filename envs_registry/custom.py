@@ -104,7 +104,7 @@ def task(
             reward=reward or "token_f1",
             stop=stop or "\n",
             name="Custom",
-            **options,
+            **(options if metrics is not None else {**options, "metrics": ["chrf"], "gold": "chrf"}),
         )
     if reward is None and references is None:
         raise OptionError(

@@ -129,6 +129,7 @@ def task(
             "politeness": make(politeness),
             "english_words": make(agent_english),
         },
+        "gold": "slot_f1",
         "simulator": CustomerSimulator(max_turns or MAX_TURNS[level], REPLY_TOKENS[level]),
         "reference_policy": reference_policy,
         "success_threshold": 0.5,

@@ -158,6 +158,7 @@ def task(
         tokenizer=load("tiny"),
         reward=make(slot_accuracy, range=(0.0, 1.0)) if data is None else Parent(),
         metrics={"bleu": make("bleu"), **({"parent": Parent()} if data is None else {"rouge_l": make("rouge_l")})},
+        gold="parent" if data is None else "rouge_l",
         stop=("\n",),
         success_threshold=1.0 if data is None else None,
     )

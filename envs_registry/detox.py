@@ -12,8 +12,8 @@ in no training prompt. The references are the calm endings that fit how the open
 word in the completion. ``fluent`` rises with the `fluency` of the shipped language model, from −11 nats a token, where
 babble lies, to −8.5, above which calm endings lie. ``substance`` is full from five different words that the prompt does
 not have, and falls where words come again and again, so that silence, a copy of the prompt, or one word earn next to
-nothing. Metrics: VADER, a lexicon that shares nothing with the reward, and the toxicity, perplexity and variety
-(``distinct_2``) of the completions.
+nothing. Metrics: VADER, a lexicon that shares nothing with the reward, similarity to the references, and the toxicity,
+perplexity and variety (``distinct_2``) of the completions.
 
 **Ending**: EOS, or the token budget.
 
@@ -99,7 +99,9 @@ def task(data: str | None = None, data_path: str | None = None, data_seed: int =
             "toxicity_lexicon": make("toxicity_lexicon"),
             "perplexity": make("perplexity"),
             "distinct_2": make("distinct_n", n=2),
+            **({"similarity": make("similarity")} if data is None else {}),
         },
+        gold="similarity" if data is None else "vader",
     )
 
 

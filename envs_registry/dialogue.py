@@ -148,6 +148,7 @@ def task(level: int = 2, data: str | None = None, data_path: str | None = None, 
             "distinct_2": make("distinct_n", n=2),
             "similarity": make("similarity"),
         },
+        gold="similarity" if public else "meteor",
         stop=("\n",),
         success_threshold=None if public else 1.0,
     )

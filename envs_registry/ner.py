@@ -114,6 +114,7 @@ def task(level: int = 2, data: str | None = None, data_path: str | None = None, 
             "exact_match": make("exact_match"),
             "mentions_in_text": make(mentions_in_text, range=(0.0, 1.0)),
         },
+        gold="exact_match",
         stop=("\n",),
         success_threshold=1.0,
     )

@@ -141,6 +141,7 @@ def task(facts: int = 4, data_seed: int = 0) -> Task:
         tokenizer=load("tiny"),
         reward=make(fact_coverage, range=(0.0, 1.0)),
         metrics={"rouge_l": make("rouge_l"), "bleu": make("bleu"), "perplexity": make("perplexity")},
+        gold="rouge_l",
         stop=("\n",),
         success_threshold=1.0,
     )

@@ -74,6 +74,7 @@ def task() -> Task:
         rows=load_rows(f"{number} " for number in range(100)),
         tokenizer=tokenizer,
         reward=make(increasing, range=(0.0, 1.0)),
+        gold="success",
         max_prompt_tokens=4,
         max_new_tokens=MAX_CHARACTERS,
         allowed_tokens=(tokenizer.eos_id, *tokenizer.encode(tokenizer.characters)),

@@ -90,6 +90,7 @@ def task(form: str = "couplet", syllables: int = 8, data_seed: int = 0) -> Task:
             "perplexity": make("perplexity"),
             "english_words": make("english_words"),
         },
+        gold="metre",
     )
 
 

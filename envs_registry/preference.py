@@ -131,5 +131,6 @@ def task(data: str | None = None, data_path: str | None = None, data_seed: int =
             "distinct_2": make("distinct_n", n=2),
             "english_words": make("english_words"),
         },
+        gold="similarity",
         stop=("\n",),
     )

@@ -100,6 +100,7 @@ def single_task(
         max_new_tokens=len(answer),
         allowed_tokens=tuple(tokenizer.encode(characters)),
         metrics={"score": score},
+        gold="score",
         success_threshold=success_threshold,
     )
 
@@ -154,6 +155,7 @@ def recall_task(
         max_new_tokens=answer_length,
         allowed_tokens=tuple(tokenizer.encode(alphabet)),
         metrics={"score": AboveChance(exact, letters**-answer_length)},
+        gold="score",
         success_threshold=success_threshold,
     )
 
@@ -198,5 +200,6 @@ def shifted_task(
         max_prompt_tokens=1 + max_prompt,  # BOS
         max_new_tokens=max_answer + 1,  # EOS
         metrics={"score": AboveChance(make("exact_match"))},
+        gold="score",
         success_threshold=1.0,
     )

@@ -105,6 +105,7 @@ def task(
         reward=make("token_f1") if read else make("0.5*token_f1 + 0.5*exact_match(squad=True)"),
         metrics={"exact_match": exact, "chrf": chrf}
         | ({"words_in_prompt": make(words_in_prompt, range=(0.0, 1.0))} if read else {"token_f1": make("token_f1")}),
+        gold="exact_match" if read else "chrf",
         stop=("\n",),
         success_threshold=1.0,
     )

@@ -169,6 +169,7 @@ def task(sentiment: str = "positive", data: str | None = None, data_path: str | 
             "distinct_2": make("distinct_n", n=2),
             "english_words": make("english_words"),
         },
+        gold="vader",
         truncation_side=found.truncation_side,
         reference_policy=outspoken,
     )

@@ -128,6 +128,7 @@ def task(data: str | None = None, data_path: str | None = None, data_seed: int =
             "perplexity": make("perplexity"),
             "english_words": make("english_words"),
         },
+        gold="rouge_l",
     )
 
 

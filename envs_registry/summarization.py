@@ -171,6 +171,7 @@ def task(
             **({"fact_recall": make(fact_recall, range=(0.0, 1.0))} if data is None else {}),
             "usual_length": make("length", target=usual),
         },
+        gold="fact_recall" if data is None else None,
         stop=("\n",),
     )
 

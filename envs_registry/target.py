@@ -43,6 +43,7 @@ def task() -> Task:
         rows=dict.fromkeys(SPLITS, (Row("", (TARGET,)),)),
         tokenizer=tokenizer,
         reward=make("exact_match"),
+        gold="success",
         max_prompt_tokens=1,
         max_new_tokens=len(TARGET),
         allowed_tokens=tuple(tokenizer.encode(CHARACTERS)),

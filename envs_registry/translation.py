@@ -136,6 +136,7 @@ def task(
             **({} if chinese else {"ter": make("ter")}),
             "exact_match": make("exact_match"),
         },
+        gold="bleu",
         success_threshold=1.0,
     )
 

@@ -84,6 +84,8 @@ def facts(env: gym.Env, entry: EnvEntry) -> list[tuple[str, str]]:
     rows += [("", _reward(part)) for part in leaves(task.reward) if part is not task.reward]
     if task.metrics:
         rows.append(("also reported", ", ".join(_code(name) for name in task.metrics)))
+    if task.gold is not None:
+        rows.append(("gold", _gold(task)))
     if task.success_threshold is not None:
         rows.append(("success", f"from a reward of {task.success_threshold:g} on"))
     return [*rows, ("starts from", _code(entry.model))]
@@ -152,6 +154,12 @@ def _episode(entry: EnvEntry, env: gym.Env, make_kwargs: dict[str, Any]) -> list
     code += ["print(text)", "print(round(reward, 3))"]
     shown = f"{text}\n{round(reward, 3)}"
     return ["```python\n" + "\n".join(code) + "\n```", f"```text\n{shown}\n```"]
+
+
+def _gold(task: Task) -> str:
+    if task.gold == "success":
+        return "`success`: the reward checks the answer itself, so a full one is the truth"
+    return f"{_code(str(task.gold))}, no part of the reward, tells whether it was earned as meant"
 
 
 def _scores(entry: EnvEntry) -> list[str]:

@@ -28,7 +28,8 @@ class EnvEntry:
         kwargs: Fixed options of the function, JSON only.
         versions: What changed with each version, by ``"vN"``.
         scores: What agents that do not learn reach on the test split, by their name: ``reward`` (the mean), ``low`` and
-            ``high`` (its 95% interval).
+            ``high`` (its 95% interval), and the means of ``success`` and of the task's ``gold`` metric, where it has
+            them.
     """
 
     id: str

@@ -56,6 +56,9 @@ class Task:
         stop: Strings that end a completion; the completion is cut before them.
         allowed_tokens: Ids that `action_masks` allows, or None for all.
         metrics: Further scores that reports show, by name; they are never part of the reward.
+        gold: The metric that tells whether the reward was earned as meant: one of ``metrics`` that is no part of the
+            reward, or ``"success"`` where a reward that reaches its threshold is the truth itself; None where there is
+            none.
         success_threshold: An episode counts as a success from this reward on; None where success is not defined.
         truncation_side: Side on which a prompt that is too long loses tokens, ``"left"`` or ``"right"``; None makes it
             an error.
@@ -82,6 +85,7 @@ class Task:
     stop: tuple[str, ...] = ()
     allowed_tokens: tuple[int, ...] | None = None
     metrics: Mapping[str, Reward] = field(default_factory=dict)
+    gold: str | None = None
     success_threshold: float | None = None
     truncation_side: str | None = None
     simulator: Simulator | None = None
@@ -104,6 +108,11 @@ class Task:
                     f"Actual value: {value!r}."
                 )
         set_("metrics", MappingProxyType(dict(self.metrics)))
+        if self.gold not in (None, "success", *self.metrics):
+            raise TaskError(
+                f"gold is one of the metrics {', '.join(self.metrics) or '(there are none)'}, or 'success'. Actual "
+                f"value: {self.gold!r}."
+            )
         set_("stop", _texts("stop", self.stop))
         check_split(self.split)
         budgets = ["max_prompt_tokens", "max_new_tokens"]
@@ -240,6 +249,7 @@ def make_task(
     gamma: float = 1.0,
     stop: str | Sequence[str] = (),
     metrics: Mapping[str, Any] | Sequence[str] | None = None,
+    gold: str | None = None,
     success_threshold: float | None = None,
     name: str = "custom",
     config: str | None = None,
@@ -266,6 +276,7 @@ def make_task(
         gamma: See `Task`.
         stop: See `Task`.
         metrics: Further scores for reports: what ``reward`` may be, by name, or a list of names.
+        gold: See `Task`.
         success_threshold: See `Task`.
         name: See `Task`.
         config: Configuration of a data set on the Hub, where it has several.
@@ -301,6 +312,7 @@ def make_task(
         gamma=gamma,
         stop=stop,  # type: ignore[arg-type]  # a text alone is taken too
         metrics=_metrics(metrics),
+        gold=gold,
         success_threshold=success_threshold,
         truncation_side=truncation_side,
         chat=chat,

@@ -149,3 +149,30 @@ def test_rules_by_position() -> None:
 def test_rules_that_cannot_be_kept_are_refused(rules: dict, message: str) -> None:
     with pytest.raises(AgentError, match=message):
         TokenRules(**rules).table(5)
+
+
+@pytest.mark.parametrize("vocab_size", [1, 2, 7, 300])
+def test_halving_draws_from_the_law(vocab_size: int) -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(1, vocab_size) * 2
+    mask = torch.ones(vocab_size, dtype=torch.bool)
+    mask[0] = vocab_size == 1
+    law = TokenDistribution(logits.expand(40_000, -1), mask=mask)
+    drawn = law.descend(torch.rand(40_000, law.halvings, dtype=torch.float64))
+    frequencies = torch.bincount(drawn, minlength=vocab_size) / len(drawn)
+    torch.testing.assert_close(frequencies, law.log_probs[0].exp(), atol=0.01, rtol=0)
+    assert vocab_size == 1 or frequencies[0] == 0
+
+
+def test_halving_hardly_feels_the_last_bit_of_a_logit() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2_000, 4_096, generator=generator)
+    noise = 1e-6 * torch.randn(logits.shape, generator=generator)
+    uniforms = torch.rand(2_000, 12, dtype=torch.float64, generator=generator)
+    assert torch.equal(TokenDistribution(logits).descend(uniforms), TokenDistribution(logits + noise).descend(uniforms))
+
+
+def test_halving_never_leaves_the_law_at_the_ends() -> None:
+    law = TokenDistribution(torch.zeros(2, 5), mask=torch.tensor([False, True, False, True, False]))
+    ends = torch.tensor([[0.0] * 3, [1 - 2**-53] * 3], dtype=torch.float64)
+    assert law.descend(ends).tolist() == [1, 3]

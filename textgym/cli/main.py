@@ -6,7 +6,23 @@ import sys
 
 import typer
 
-from textgym.cli import envs, evaluate, overoptimize, play, reward_model, sft, show, train, tune
+from textgym.cli import (
+    bench,
+    compare,
+    envs,
+    evaluate,
+    leaderboard,
+    overoptimize,
+    play,
+    report,
+    reproduce,
+    rescore,
+    reward_model,
+    sft,
+    show,
+    train,
+    tune,
+)
 from textgym.cli.console import Commands
 
 app = typer.Typer(
@@ -19,7 +35,22 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 
-for module in (envs, show, play, sft, train, tune, evaluate, overoptimize):
+for module in (
+    envs,
+    show,
+    play,
+    sft,
+    train,
+    tune,
+    evaluate,
+    bench,
+    compare,
+    leaderboard,
+    rescore,
+    overoptimize,
+    report,
+    reproduce,
+):
     app.command(name=module.NAME, epilog=module.EXAMPLES)(module.command)
 app.add_typer(reward_model.app, name=reward_model.NAME)
 

@@ -38,6 +38,16 @@ def compare(before: Report, after: Report) -> list[Change]:
     Raises:
         DataError: If the two were not asked the same prompts of the same environment.
     """
+    check_same_prompts(before, after)
+    return [
+        Change(name, metric, after.metrics[name], _difference(name, before, after))
+        for name, metric in before.metrics.items()
+        if name in after.metrics
+    ]
+
+
+def check_same_prompts(before: Report, after: Report) -> None:
+    """Raises a `DataError` if the two were not asked the same prompts of the same environment."""
     for name in ("env_id", "split", "tokenizer"):
         if getattr(before, name) != getattr(after, name):
             raise DataError(
@@ -46,11 +56,6 @@ def compare(before: Report, after: Report) -> list[Change]:
             )
     if [episode.prompt for episode in before.episodes] != [episode.prompt for episode in after.episodes]:
         raise DataError("The two reports asked different prompts. Evaluate both with the same number of episodes.")
-    return [
-        Change(name, metric, after.metrics[name], _difference(name, before, after))
-        for name, metric in before.metrics.items()
-        if name in after.metrics
-    ]
 
 
 def _difference(name: str, before: Report, after: Report) -> Estimate:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import gymnasium as gym
 import numpy as np
@@ -23,6 +24,22 @@ Progress = Callable[[int, int], None]
 """Called with the number of episodes that have ended, and of all."""
 
 
+class Played(NamedTuple):
+    """An evaluation, with what only the bench keeps of it.
+
+    Attributes:
+        report: The result.
+        task: What was played.
+        rewards: Of each episode, the reward of each step; a step writes one token of the agent's.
+        seconds: Wall-clock time of the playing, scoring left out.
+    """
+
+    report: Report
+    task: Task
+    rewards: tuple[tuple[float, ...], ...]
+    seconds: float
+
+
 def evaluate(
     agent: Any,
     env_id: str | Task,
@@ -38,7 +55,10 @@ def evaluate(
     """Plays an agent through ``env.step`` and returns its scores with 95% intervals.
 
     Episode ``i`` is asked prompt ``i mod len(task)``, so that agents are compared on identical prompts. The same seed
-    gives the same report; another ``num_envs`` deals the agent's random numbers out in another order.
+    gives the same report. Each episode has a random stream of its own, hashed from the seed and ``i``: an agent whose
+    ``predict`` takes ``rngs``, as ours do, writes the same whatever ``num_envs`` is, up to the last bit that a matrix
+    product rounds otherwise in a larger batch, which moves one token in about a million. Other agents that sample deal
+    their random numbers out in the order of play.
 
     Args:
         agent: Whatever has Stable-Baselines3's ``predict``; a function from prompt to completion, which in a
@@ -57,17 +77,45 @@ def evaluate(
         OptionError: If the id, the split or an option is unknown, or a number is out of range.
         AgentError: If the agent cannot be played.
     """
+    return play(
+        agent,
+        env_id,
+        episodes=episodes,
+        seed=seed,
+        split=split,
+        deterministic=deterministic,
+        num_envs=num_envs,
+        progress=progress,
+        make_kwargs=make_kwargs,
+    ).report
+
+
+def play(
+    agent: Any,
+    env_id: str | Task,
+    *,
+    episodes: int,
+    seed: int,
+    split: str,
+    deterministic: bool,
+    num_envs: int,
+    progress: Progress | None,
+    make_kwargs: dict[str, Any],
+) -> Played:
+    """Plays and scores an agent; the arguments are those of `evaluate`."""
     for name, value in (("episodes", episodes), ("num_envs", num_envs)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise OptionError(f"{name} must be a whole number, at least 1. Actual value: {value!r}.")
     if (own := getattr(agent, "tokenizer", None)) is not None:
-        make_kwargs.setdefault("tokenizer", own)  # its ids mean nothing in another vocabulary
+        make_kwargs = {"tokenizer": own, **make_kwargs}  # its ids mean nothing in another vocabulary
     envs = _make(env_id, min(num_envs, episodes), {**make_kwargs, "split": split})
     task = envs.task
+    begin = time.perf_counter()
     with (actor := player(agent, envs, deterministic)).seeded(seed):
-        played = _play(actor, envs, episodes, seed, progress)
+        played, rewards = _play(actor, envs, episodes, seed, progress)
+    seconds = time.perf_counter() - begin
     played = scoring.with_task_metrics(played, task)
-    return Report(
+    report = Report(
         env_id=env_id if isinstance(env_id, str) else env_id.name,
         split=task.split,
         seed=seed,
@@ -82,6 +130,7 @@ def evaluate(
         episodes=played,
         versions=versions(),
     )
+    return Played(report, task, rewards, seconds)
 
 
 def _make(env_id: str | Task, num_envs: int, kwargs: dict[str, Any]) -> TextGenVectorEnv:
@@ -95,30 +144,32 @@ def _make(env_id: str | Task, num_envs: int, kwargs: dict[str, Any]) -> TextGenV
 
 def _play(
     actor: Player, envs: TextGenVectorEnv, episodes: int, seed: int, progress: Progress | None
-) -> tuple[Episode, ...]:
-    """Plays the episodes; a row that ends one takes the next prompt, or idles once none is left."""
+) -> tuple[tuple[Episode, ...], tuple[tuple[float, ...], ...]]:
+    """Plays the episodes and returns them with their rewards; a row that ends one takes the next prompt, or idles."""
     size = len(envs.task)
     played: dict[int, Episode] = {}
+    paid: list[list[float]] = [[] for _ in range(episodes)]  # reward of each step, by episode
     index = np.arange(envs.num_envs)  # the episode in each row
     starts = np.ones(envs.num_envs, bool)
-    totals = np.zeros(envs.num_envs)
     obs, _ = envs.reset(seed=seed, options={"prompt_index": index % size})
     while True:
         for row in np.flatnonzero(starts & (index < episodes)).tolist():
-            actor.begin(row, envs.task[index[row] % size])
+            stream = np.random.default_rng([seed, index[row]])  # a SeedSequence: hashed, and no other episode's
+            actor.begin(row, envs.task[index[row] % size], stream)
         obs, rewards, ended, _, infos = envs.step(actor.act(obs, starts))
-        totals += rewards
+        for row in np.flatnonzero(index < episodes).tolist():
+            paid[index[row]].append(float(rewards[row]))
         for row in np.flatnonzero(ended & (index < episodes)).tolist():
             actor.end(row)
-            played[int(index[row])] = _episode(int(index[row]), totals[row], row, obs, infos, envs.task)
+            number = int(index[row])
+            played[number] = _episode(number, math.fsum(paid[number]), row, obs, infos, envs.task)
         if progress is not None:
             progress(len(played), episodes)
         if len(played) == episodes:
-            return tuple(played[i] for i in range(episodes))
+            return tuple(played[i] for i in range(episodes)), tuple(map(tuple, paid))
         starts = ended
         if ended.any():
             index[ended] = np.arange(index.max() + 1, index.max() + 1 + ended.sum())
-            totals[ended] = 0.0
             obs, _ = envs.reset(options={"prompt_index": index % size, "reset_mask": ended})
 
 

@@ -22,8 +22,8 @@ Observations = dict[str, np.ndarray]
 class Player(Protocol):
     """Chooses the next token of N episodes side by side."""
 
-    def begin(self, row: int, item: Row) -> None:
-        """Is told that ``row`` starts a new episode, and what is asked."""
+    def begin(self, row: int, item: Row, rng: np.random.Generator) -> None:
+        """Is told that ``row`` starts a new episode, what is asked, and where its randomness comes from."""
 
     def act(self, obs: Observations, starts: np.ndarray) -> np.ndarray:
         """Returns the next tokens, int64 ``(N,)``; ``starts`` is True for rows at their first token, bool ``(N,)``."""
@@ -36,16 +36,23 @@ class Player(Protocol):
 
 
 class AgentPlayer:
-    """Plays whatever has Stable-Baselines3's ``predict``, recurrent state included."""
+    """Plays whatever has Stable-Baselines3's ``predict``, recurrent state included.
+
+    An agent whose ``predict`` has an argument ``rngs`` is given one generator an episode and draws what it draws for an
+    observation from that one: then it writes the same whatever is played beside it. Others draw as ``seeded`` has it.
+    """
 
     def __init__(self, agent: Any, envs: TextGenVectorEnv, deterministic: bool) -> None:
         self.agent = agent
         self.deterministic = deterministic
         self.state: Any = None
-        self.masks = {"action_masks": envs.action_masks()} if envs.masks_actions and takes_masks(agent) else {}
+        masks = {"action_masks": envs.action_masks()} if envs.masks_actions and takes_masks(agent) else {}
+        self.rngs = [np.random.default_rng(0)] * envs.num_envs  # each row is given its own before it acts
+        self.given = {**masks, "rngs": self.rngs} if takes_rngs(agent) else masks
 
-    def begin(self, row: int, item: Row) -> None:
-        """Does nothing: ``predict`` is told by ``episode_start``."""
+    def begin(self, row: int, item: Row, rng: np.random.Generator) -> None:
+        """Takes the generator of the row; ``predict`` is told of the start by ``episode_start``."""
+        self.rngs[row] = rng
 
     def end(self, row: int) -> None:
         """Does nothing."""
@@ -53,7 +60,7 @@ class AgentPlayer:
     def act(self, obs: Observations, starts: np.ndarray) -> np.ndarray:
         """Asks the agent."""
         actions, self.state = self.agent.predict(
-            obs, state=self.state, episode_start=starts, deterministic=self.deterministic, **self.masks
+            obs, state=self.state, episode_start=starts, deterministic=self.deterministic, **self.given
         )
         return np.asarray(actions)
 
@@ -66,6 +73,11 @@ class AgentPlayer:
 def takes_masks(agent: Any) -> bool:
     """Whether an agent's ``predict`` asks which tokens are allowed, by the name that sb3-contrib gave it."""
     return "action_masks" in inspect.signature(agent.predict).parameters
+
+
+def takes_rngs(agent: Any) -> bool:
+    """Whether an agent's ``predict`` draws for each observation from a generator of its own, ``rngs``."""
+    return "rngs" in inspect.signature(agent.predict).parameters
 
 
 class Oracle:
@@ -93,7 +105,7 @@ class ScriptPlayer:
         self.spoken: dict[int, int] = {}  # turns that were over when the script of a row was written
         self._seeded = seeded
 
-    def begin(self, row: int, item: Row) -> None:
+    def begin(self, row: int, item: Row, rng: np.random.Generator) -> None:
         """Takes note of the row that is asked; its script is written when it is to act."""
         self.items[row] = item
         self.scripts[row].clear()

@@ -17,8 +17,8 @@ from textgym.tasks import Task
 
 def with_task_metrics(episodes: Sequence[Episode], task: Task) -> tuple[Episode, ...]:
     """Returns the episodes with the score that each of ``task.metrics`` gives to their completions."""
-    texts, columns = _texts(episodes), _columns(episodes, task)
-    scores = {name: metric.score(*texts, **columns).total for name, metric in task.metrics.items()}
+    texts, given = _texts(episodes), columns(episodes, task)
+    scores = {name: metric.score(*texts, **given).total for name, metric in task.metrics.items()}
     return tuple(
         replace(episode, metrics={name: float(values[i]) for name, values in scores.items()})
         for i, episode in enumerate(episodes)
@@ -40,7 +40,7 @@ def scores(episodes: Sequence[Episode], task: Task, seed: int) -> dict[str, Metr
         found["success"] = _rate(sum(bool(episode.success) for episode in episodes), len(episodes))
     for name, metric in task.metrics.items():
         if has_corpus_form(metric) and len(episodes) > 1:
-            found[name] = _corpus(metric, episodes, task, seed)
+            found[name] = corpus(metric, episodes, task, seed)
     return found
 
 
@@ -56,10 +56,12 @@ def has_corpus_form(metric: Reward) -> bool:
     return type(metric).corpus is not Reward.corpus
 
 
-def _corpus(metric: Reward, episodes: Sequence[Episode], task: Task, seed: int) -> Metric:
+def corpus(metric: Reward, episodes: Sequence[Episode], task: Task, seed: int) -> Metric:
+    """Returns what a metric says of at least two completions as one corpus, with its jackknife interval."""
+
     def statistic(kept: np.ndarray) -> float:
         part = [episodes[i] for i in kept]
-        return metric.corpus(*_texts(part), **_columns(part, task))
+        return metric.corpus(*_texts(part), **columns(part, task))
 
     value, low, high = statistics.jackknife(statistic, len(episodes), seed=seed)
     lowest, highest = metric.range
@@ -74,7 +76,7 @@ def _texts(episodes: Sequence[Episode]) -> tuple[list[str], list[str]]:
     return [episode.prompt for episode in episodes], [episode.completion for episode in episodes]
 
 
-def _columns(episodes: Sequence[Episode], task: Task) -> dict[str, Any]:
+def columns(episodes: Sequence[Episode], task: Task) -> dict[str, Any]:
     """Returns the columns that the environment gives to its reward, for these episodes."""
     records = [task[episode.prompt_index].columns for episode in episodes]
     names = dict.fromkeys(name for record in records for name in record)

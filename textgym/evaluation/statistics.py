@@ -25,6 +25,23 @@ class Estimate(NamedTuple):
     high: float
 
 
+class Interval(NamedTuple):
+    """A point estimate with the ends of its interval, and the variance that the interval covers.
+
+    Attributes:
+        value: The estimate.
+        low: Lower end.
+        high: Upper end.
+        over: ``"prompts"``: other prompts and draws, these very models; ``"seeds"``: other training runs, these very
+            prompts; ``"prompts and seeds"``: both.
+    """
+
+    value: float
+    low: float
+    high: float
+    over: str
+
+
 def bootstrap_mean(values: ArrayLike, *, confidence: float = 0.95, resamples: int = 4000, seed: int = 0) -> Estimate:
     """Mean of ``values`` with its percentile bootstrap interval; see `bootstrap_ratio`.
 
@@ -146,14 +163,27 @@ def difference(before: Estimate, after: Estimate) -> Estimate:
     return Estimate(value, low, high)
 
 
-def student_quantile(probability: float, freedom: int) -> float:
-    """Quantile of Student's t by its expansion in 1/ν, right to 1% from ν = 4 on.
+def student_quantile(probability: float, freedom: float) -> float:
+    """Quantile of Student's t, right to five digits for ν ≥ 1.
+
+    With t = √ν tan θ the distribution is P(0 ≤ T ≤ t) ∝ ∫₀^θ cos^{ν−1} u du, which is integrated and read backwards.
+    From ν = 30 on, where the integrand is a needle, it is the expansion in 1/ν,
 
     t ≈ z + (z³ + z)/4ν + (5z⁵ + 16z³ + 3z)/96ν² + (3z⁷ + 19z⁵ + 17z³ − 15z)/384ν³
 
-    Source: Abramowitz & Stegun 1964, 26.7.5. Checked against scipy.
+    Args:
+        probability: In (0, 1).
+        freedom: ν, at least 1.
+
+    Source: Abramowitz & Stegun 1964, 26.7.3-5. Checked against scipy.
     """
     z, v = NormalDist().inv_cdf(probability), freedom
+    if v < 30:
+        angles = np.linspace(0, math.pi / 2, 20_001)
+        density = np.cos(angles) ** (v - 1)
+        area = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
+        angle = np.interp(abs(2 * probability - 1) * area[-1], area, angles)
+        return math.copysign(math.sqrt(v) * math.tan(angle), z)
     return (
         z
         + (z**3 + z) / (4 * v)
