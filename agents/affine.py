@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +17,8 @@ Map = Callable[[torch.Tensor], torch.Tensor]
 """Maps ``(S, in)`` to ``(S, out)``."""
 
 
-class Affine(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Affine:
     """x Wᵀ + b.
 
     Attributes:
@@ -57,7 +59,8 @@ class Affine(NamedTuple):
         return Affine(weight, bias)
 
 
-class _Packed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Packed:
     weight: torch.Tensor
     bias: torch.Tensor | None
 

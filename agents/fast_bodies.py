@@ -104,7 +104,7 @@ class GPT2Body(FastBody):
     """GPT-2: learnt positions, layer norms, one matrix for queries, keys and values."""
 
     def __init__(self, lm: GPT2LMHeadModel, dtype: torch.dtype | None, finish: Finish) -> None:
-        def norm(module: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+        def norm(module: nn.LayerNorm) -> tuple[torch.Tensor, torch.Tensor]:
             return _cast(module.weight, dtype), _cast(module.bias, dtype)
 
         body, config = lm.transformer, lm.config

@@ -15,31 +15,7 @@ from textgym.errors import AgentError
 from .buffers import EpisodeBuffer
 from .models import ModelSpec, frozen_copy
 from .ppo import PPO
-from .token_model import ContextReader, EpisodeBatch, TokenModel
-
-
-class ReaderPair:
-    """Two models reading the same contexts.
-
-    Args:
-        own: Of the policy.
-        mask: Of the mask policy.
-    """
-
-    def __init__(self, own: ContextReader, mask: ContextReader) -> None:
-        self.own, self.mask = own, mask
-        self.ids = own.ids
-
-    def advance(
-        self, input_ids: np.ndarray, lengths: np.ndarray, prompt_lengths: np.ndarray | None = None
-    ) -> torch.Tensor:
-        """Returns the last hidden state of the policy; the mask policy reads when it is asked what it allows."""
-        return self.own.advance(input_ids, lengths, prompt_lengths)
-
-    def move(self, source: int, target: int) -> None:
-        """Copies one context's slot into another."""
-        self.own.move(source, target)
-        self.mask.move(source, target)
+from .token_model import ContextReader, EpisodeBatch, ReaderPair, TokenModel
 
 
 class MaskModel(TokenModel):
@@ -118,7 +94,7 @@ class MaskedTokenModel(TokenModel):
     ) -> torch.Tensor:
         """Returns the mask policy's likeliest tokens in contexts that ``decoder`` follows, bool ``(n, V)``."""
         assert isinstance(decoder, ReaderPair)  # `decoder` made it
-        hidden = self.mask_model.advance(decoder.mask, input_ids, lengths, prompt_lengths)
+        hidden = self.mask_model.advance(decoder.second, input_ids, lengths, prompt_lengths)
         return self.mask_model.distribution(hidden, mask).support
 
     @torch.no_grad()

@@ -131,7 +131,7 @@ class TransformerPolicy(BasePolicy):
             optimizer_class=optimizer_of(optimizer_class),
             optimizer_kwargs=optimizer_kwargs,
         )
-        self.options = {
+        self.options: dict[str, Any] = {
             "train": train,
             "lora": lora,
             "value_head": value_head,
@@ -223,7 +223,7 @@ class TransformerPolicy(BasePolicy):
         """
         model, value_reader = self.token_model, None
         if isinstance(decoder, ValueReader):
-            decoder, value_reader = decoder.own, decoder.value
+            decoder, value_reader = decoder.own, decoder.second
         hidden = model.advance(decoder, input_ids, lengths, prompt_lengths)
         if self.value_model is None:
             values = self._values(hidden)

@@ -47,12 +47,12 @@ class SearchConfig:
                 raise OptionError(f"There is no {name} {value!r}.{suggest(value, known)} Choose {' or '.join(known)}.")
         if not self.space:
             raise OptionError("There is nothing to search: every hyperparameter is fixed. Leave some of --set out.")
-        known = [*algorithms.hyperparameters(self.trial.algorithm), "n_envs"]
+        parameters = [*algorithms.hyperparameters(self.trial.algorithm), "n_envs"]
         for name in self.space:
-            if name.partition(".")[0] not in known:
+            if name.partition(".")[0] not in parameters:
                 raise OptionError(
-                    f"{self.trial.algorithm} has no hyperparameter {name!r} to search for.{suggest(name, known)} It "
-                    f"has {', '.join(sorted(known))}."
+                    f"{self.trial.algorithm} has no hyperparameter {name!r} to search for.{suggest(name, parameters)} "
+                    f"It has {', '.join(sorted(parameters))}."
                 )
 
     def dimensions(self) -> search_spaces.Space:

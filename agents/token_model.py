@@ -74,6 +74,30 @@ class ContextReader(Protocol):
         """Copies one context's slot into another; see `Decoder.move`."""
 
 
+class ReaderPair:
+    """Two models reading the same contexts; the second reads when somebody asks it, and moves along.
+
+    Args:
+        own: Of the policy.
+        second: Of the other model.
+    """
+
+    def __init__(self, own: ContextReader, second: ContextReader) -> None:
+        self.own, self.second = own, second
+        self.ids = own.ids
+
+    def advance(
+        self, input_ids: np.ndarray, lengths: np.ndarray, prompt_lengths: np.ndarray | None = None
+    ) -> torch.Tensor:
+        """Returns the last hidden state of the policy's contexts; see `Decoder.advance`."""
+        return self.own.advance(input_ids, lengths, prompt_lengths)
+
+    def move(self, source: int, target: int) -> None:
+        """Copies one context's slot into another, of both."""
+        self.own.move(source, target)
+        self.second.move(source, target)
+
+
 class TokenModel(nn.Module):
     """Hidden states, logits and token laws of a language model, over the V tokens of an environment.
 

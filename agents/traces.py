@@ -14,6 +14,7 @@ from .buffers import generalized_advantage_estimation
 from .episodes import Episodes
 from .policy import TransformerPolicy
 from .token_model import EpisodeBatch, TokenModel
+from .value_heads import learnt
 
 Trace = dict[str, tuple[float | None, ...]]
 """Numbers of one episode, one for each of its ``completion_ids``, None where the environment wrote the token."""
@@ -50,7 +51,7 @@ def token_traces(
         ``advantages`` by GAE of the task's own rewards, KL penalty left out, where there are values and discounting.
     """
     names = ["log_probs"]
-    valued = bool(policy.value_head.weight.any() or policy.value_head.bias.any())
+    valued = learnt(policy.value_head)
     names += ["values"] if valued else []
     names += ["kl"] if reference is not None else []
 

@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import copy
 
-import numpy as np
-import torch
 from torch import nn
 
 from textgym.errors import AgentError, suggest
 
-from .token_model import ContextReader, TokenModel
+from .token_model import ReaderPair, TokenModel
 
 KINDS = ("linear", "mlp", "separate")
 
@@ -50,6 +48,12 @@ def value_head_of(kind: str, width: int) -> nn.Module:
     return nn.Sequential(nn.Linear(width, width), nn.GELU(), last) if kind == "mlp" else last
 
 
+def learnt(head: nn.Module) -> bool:
+    """Whether a value head has left the zeros that its last layer starts from."""
+    *_, last = head.modules()
+    return any(bool(weight.any()) for weight in last.parameters())
+
+
 def value_model_of(model: TokenModel) -> TokenModel:
     """Returns a copy of a token model, for the value; weights that never learn are shared, not copied.
 
@@ -63,25 +67,5 @@ def value_model_of(model: TokenModel) -> TokenModel:
     return copy.deepcopy(model, shared)
 
 
-class ValueReader:
-    """The policy and the value model reading the same contexts.
-
-    Args:
-        own: Of the policy.
-        value: Of the value model.
-    """
-
-    def __init__(self, own: ContextReader, value: ContextReader) -> None:
-        self.own, self.value = own, value
-        self.ids = own.ids
-
-    def advance(
-        self, input_ids: np.ndarray, lengths: np.ndarray, prompt_lengths: np.ndarray | None = None
-    ) -> torch.Tensor:
-        """Returns the last hidden state of the policy; the value model reads when it is asked for values."""
-        return self.own.advance(input_ids, lengths, prompt_lengths)
-
-    def move(self, source: int, target: int) -> None:
-        """Copies one context's slot into another."""
-        self.own.move(source, target)
-        self.value.move(source, target)
+class ValueReader(ReaderPair):
+    """The policy and its value model, which reads when it is asked for values."""

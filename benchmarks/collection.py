@@ -10,30 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import stable_baselines3
 import torch
 from measure import interleaved, report
-from reference_work import EPISODES, NEW_TOKENS, SIZES, Phases, Size, model, prompts, task, tokenizer
+from reference_work import EPISODES, NEW_TOKENS, SIZES, Size, agent, model, prompts, stock, tokenizer
 
-from textgym.agents import PPO, TransformerPolicy, make_vec_env
+from textgym.agents import PPO
 
 ROUNDS = 5
 STOCK_STEPS = {"tiny": 12, "small": 4}
 """Steps of stock SB3, whose cost grows with the prefix: the first few, which flatters it."""
-
-
-def ours(size: Size, precision: str) -> Callable[[], float]:
-    agent = PPO(
-        model(size),
-        task(size),
-        n_envs=EPISODES,
-        n_steps=NEW_TOKENS,
-        kl_coef=None,
-        policy_kwargs={"precision": precision},
-        seed=0,
-        device="cpu",
-    )
-    return Phases(agent).collect
 
 
 def generate(size: Size, dtype: torch.dtype) -> Callable[[], float]:
@@ -60,23 +45,15 @@ def generate(size: Size, dtype: torch.dtype) -> Callable[[], float]:
     return run
 
 
-def stock(size: Size, steps: int) -> Callable[[], float]:
-    env = make_vec_env(task(size), EPISODES)
-    agent = stable_baselines3.PPO(
-        TransformerPolicy, env, n_steps=steps, policy_kwargs={"model": size.config}, seed=0, device="cpu"
-    )
-    return Phases(agent).collect
-
-
 if __name__ == "__main__":
     for name, size in SIZES.items():
         print(f"collection, {name}")
         jobs = {
-            "textgym": ours(size, "float32"),
-            "textgym, bfloat16": ours(size, "bfloat16"),
+            "textgym": agent(PPO, size).collect,
+            "textgym, bfloat16": agent(PPO, size, "bfloat16").collect,
             "generate": generate(size, torch.float32),
             "generate, bfloat16": generate(size, torch.bfloat16),
-            "stock SB3": stock(size, STOCK_STEPS[name]),
+            "stock SB3": stock(size, EPISODES, STOCK_STEPS[name]).collect,
         }
         rates = interleaved(jobs, ROUNDS)
         report(f"collection_{name}", rates, ["generate", "stock SB3"], "tokens", **size._asdict())

@@ -16,13 +16,13 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import stable_baselines3
 from collection import STOCK_STEPS
 from measure import Timed, interleaved, report
-from reference_work import EPISODES, NEW_TOKENS, SIZES, Phases, Size, free, model, prompts, task, tokenizer
+from reference_work import EPISODES, NEW_TOKENS, SIZES, Size, agent, free, model, prompts, stock, tokenizer
 from transformers import TrainerCallback
+from update import EPOCH
 
-from textgym.agents import GRPO, PPO, RLOO, TransformerPolicy, make_vec_env
+from textgym.agents import GRPO, PPO, RLOO
 
 ROUNDS = 5
 SAMPLES = 8
@@ -31,20 +31,9 @@ TRL_STEPS = 2
 
 
 def ours(cls: Any, size: Size, reference: bool, precision: str = "float32") -> Callable[[], float]:
-    samples = {} if cls is PPO else {"n_samples": SAMPLES}
-    agent = cls(
-        model(size),
-        task(size),
-        n_envs=EPISODES,
-        n_steps=NEW_TOKENS,
-        learning_rate=LEARNING_RATE,
-        kl_coef=KL if reference else None,
-        policy_kwargs={"precision": precision},
-        seed=0,
-        device="cpu",
-        **samples,
-    )
-    return Phases(agent).iterate
+    settings = {} if cls is PPO else {"n_samples": SAMPLES}
+    kl = {"kl_coef": KL} if reference else {}
+    return agent(cls, size, precision, learning_rate=LEARNING_RATE, **settings, **kl).iterate
 
 
 class _Steps(TrainerCallback):
@@ -104,22 +93,6 @@ def trl(name: str, size: Size, reference: bool, bf16: bool = False) -> Callable[
     return run
 
 
-def stock(size: Size, steps: int) -> Callable[[], float]:
-    env = make_vec_env(task(size), EPISODES)
-    agent = stable_baselines3.PPO(
-        TransformerPolicy,
-        env,
-        n_steps=steps,
-        batch_size=EPISODES,
-        n_epochs=1,
-        learning_rate=LEARNING_RATE,
-        policy_kwargs={"model": size.config},
-        seed=0,
-        device="cpu",
-    )
-    return Phases(agent).iterate
-
-
 if __name__ == "__main__":
     for name, size in SIZES.items():
         for reference in (False, True):
@@ -132,8 +105,10 @@ if __name__ == "__main__":
                 "TRL RLOO": trl("RLOO", size, reference),
                 "TRL GRPO": trl("GRPO", size, reference),
                 "TRL RLOO, bfloat16": trl("RLOO", size, reference, bf16=True),
-                **({} if reference else {"stock SB3 PPO": stock(size, STOCK_STEPS[name])}),
             }
+            if not reference:
+                sb3 = stock(size, EPISODES, STOCK_STEPS[name], batch_size=EPISODES, **EPOCH)
+                jobs["stock SB3 PPO"] = sb3.iterate
             peers = [job for job in jobs if not job.startswith("textgym")]
             rates = interleaved(jobs, ROUNDS)
             report(f"iteration_{name}{'_reference' if reference else ''}", rates, peers, "tokens", **size._asdict())

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import stable_baselines3
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
@@ -20,6 +21,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 import textgym
+from textgym.agents import TransformerPolicy, make_vec_env
 from textgym.agents.models import make_model
 
 EPISODES, PROMPT_TOKENS, NEW_TOKENS = 64, 16, 48
@@ -79,6 +81,37 @@ def model(size: Size) -> GPT2LMHeadModel:
     lm = make_model(size.config, size.vocab_size, PROMPT_TOKENS + NEW_TOKENS, seed=0)
     assert isinstance(lm, GPT2LMHeadModel)
     return lm
+
+
+def agent(cls: Any, size: Size, precision: str = "float32", **settings: Any) -> Phases:
+    """Returns one of our agents at this work; with a ``kl_coef`` in ``settings`` it keeps a reference."""
+    return Phases(
+        cls(
+            model(size),
+            task(size),
+            n_envs=EPISODES,
+            n_steps=NEW_TOKENS,
+            policy_kwargs={"precision": precision},
+            seed=0,
+            device="cpu",
+            **{"kl_coef": None, **settings},
+        )
+    )
+
+
+def stock(size: Size, n_envs: int, n_steps: int, **settings: Any) -> Phases:
+    """Returns stock SB3's PPO with the same network, one transition a sample."""
+    return Phases(
+        stable_baselines3.PPO(
+            TransformerPolicy,
+            make_vec_env(task(size), n_envs),
+            n_steps=n_steps,
+            policy_kwargs={"model": size.config},
+            seed=0,
+            device="cpu",
+            **settings,
+        )
+    )
 
 
 class Silent(BaseCallback):

@@ -11,52 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import stable_baselines3
 import torch
 from measure import interleaved, report
-from reference_work import EPISODES, NEW_TOKENS, PROMPT_TOKENS, SIZES, Phases, Size, matmul_rate, model, task
+from reference_work import EPISODES, NEW_TOKENS, PROMPT_TOKENS, SIZES, Phases, Size, agent, matmul_rate, stock
 
-from textgym.agents import PPO, TransformerPolicy, make_vec_env
+from textgym.agents import PPO
 
 ROUNDS = 5
-BATCH = EPISODES * NEW_TOKENS // 4
-STOCK_TOKENS = {"tiny": 512, "small": 128}
+EPOCH = {"n_epochs": 1, "learning_rate": 1e-6}
+OURS = {"batch_size": EPISODES * NEW_TOKENS // 4, **EPOCH}
+STOCK_ENVS, STOCK_TOKENS = 8, {"tiny": 768, "small": 384}
+"""Tokens that stock SB3 is given: whole episodes in few environments, as it pays for each token anew."""
 
 
-def ours(size: Size, precision: str) -> Callable[[], float]:
-    agent = PPO(
-        model(size),
-        task(size),
-        n_envs=EPISODES,
-        n_steps=NEW_TOKENS,
-        batch_size=BATCH,
-        n_epochs=1,
-        learning_rate=1e-6,
-        kl_coef=None,
-        policy_kwargs={"precision": precision},
-        seed=0,
-        device="cpu",
-    )
-    phases = Phases(agent)
-    phases.collect()
-    return phases.update
-
-
-def stock(size: Size, tokens: int) -> Callable[[], float]:
-    """Trains on tokens from the middle of an episode, as many a minibatch as fit the memory."""
-    env = make_vec_env(task(size), 8)
-    agent = stable_baselines3.PPO(
-        TransformerPolicy,
-        env,
-        n_steps=max(NEW_TOKENS, tokens // 8),
-        batch_size=tokens // 2,
-        n_epochs=1,
-        learning_rate=1e-6,
-        policy_kwargs={"model": size.config},
-        seed=0,
-        device="cpu",
-    )
-    phases = Phases(agent)
+def filled(phases: Phases) -> Callable[[], float]:
+    """Returns the update of an agent that has collected once."""
     phases.collect()
     return phases.update
 
@@ -71,10 +40,11 @@ def floor(size: Size, dtype: torch.dtype) -> float:
 if __name__ == "__main__":
     for name, size in SIZES.items():
         print(f"update, {name}")
+        tokens = STOCK_TOKENS[name]
         jobs = {
-            "textgym": ours(size, "float32"),
-            "textgym, bfloat16": ours(size, "bfloat16"),
-            "stock SB3": stock(size, STOCK_TOKENS[name]),
+            "textgym": filled(agent(PPO, size, **OURS)),
+            "textgym, bfloat16": filled(agent(PPO, size, "bfloat16", **OURS)),
+            "stock SB3": filled(stock(size, STOCK_ENVS, tokens // STOCK_ENVS, batch_size=tokens // 2, **EPOCH)),
         }
         rates = interleaved(jobs, ROUNDS)
         floors = {"float32": floor(size, torch.float32), "bfloat16": floor(size, torch.bfloat16)}

@@ -16,7 +16,7 @@ from textgym.agents import RandomAgent
 from textgym.bench import measures
 from textgym.bench.measures import Marks
 from textgym.errors import TaskError
-from textgym.evaluation import Oracle
+from textgym.evaluation import Oracle, held_out
 from textgym.evaluation.report import Metric
 from textgym.rewards.form import words
 
@@ -96,7 +96,7 @@ def test_a_language_task_has_diversity_and_fluency_and_characters_have_neither()
 @pytest.mark.parametrize("env_id", registry.entries())
 def test_every_id_has_a_gold_that_is_reported_and_is_no_part_of_its_reward(env_id: str) -> None:
     task = gym.make(env_id).unwrapped.task
-    name = measures.gold(task)
+    name = held_out.gold(task)
     assert name is not None
     assert name == task.gold
     terms = {repr(leaf) for leaf in cards.leaves(task.reward)}
@@ -118,10 +118,10 @@ def test_the_gold_is_in_the_report(env_id: str) -> None:
 
 
 def test_a_gold_that_became_the_reward_is_none() -> None:
-    assert measures.gold(gym.make("TextGen-Sentiment-v0", reward="vader").unwrapped.task) is None
-    assert measures.gold(gym.make("TextGen-Sentiment-v0", reward="sentiment + vader").unwrapped.task) is None
-    assert measures.gold(gym.make("TextGen-Sentiment-v0", reward="length").unwrapped.task) == "vader"
-    assert measures.gold(gym.make("TextGen-Sort-v0", reward="length").unwrapped.task) is None  # of that, no truth
+    assert held_out.gold(gym.make("TextGen-Sentiment-v0", reward="vader").unwrapped.task) is None
+    assert held_out.gold(gym.make("TextGen-Sentiment-v0", reward="sentiment + vader").unwrapped.task) is None
+    assert held_out.gold(gym.make("TextGen-Sentiment-v0", reward="length").unwrapped.task) == "vader"
+    assert held_out.gold(gym.make("TextGen-Sort-v0", reward="length").unwrapped.task) is None  # of that, no truth
 
 
 def test_gold_names_a_metric() -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from textgym import cards, rewards
+from textgym import rewards
 from textgym.evaluation import scoring, statistics
 from textgym.evaluation.report import Episode, Metric, Report
 from textgym.rewards.fluency import Fluency
@@ -40,8 +40,8 @@ class Marks(NamedTuple):
 
     def normalised(self, metric: Metric) -> Metric:
         """Returns (x − zero) / (one − zero); the marks count as known, so its interval is the metric's own."""
-        ends = sorted(self.at(end) for end in (metric.low, metric.high))  # a mark below zero's turns them around
-        return Metric(self.at(metric.mean), *ends, metric.kind)
+        low, high = sorted((self.at(metric.low), self.at(metric.high)))  # a mark below zero's turns them around
+        return Metric(self.at(metric.mean), low, high, metric.kind)
 
     def at(self, value: float) -> float:
         """Returns one number normalised."""
@@ -57,17 +57,6 @@ def marks(scores: Mapping[str, Mapping[str, float]], name: str) -> Marks | None:
     """
     zero, one = (scores.get(agent, {}).get(name) for agent in (RANDOM, ORACLE))
     return None if zero is None or one is None or zero == one else Marks(zero, one)
-
-
-def gold(task: Task) -> str | None:
-    """Returns the name of the task's gold metric where it is independent of the reward that the task has now.
-
-    ``"success"`` is a threshold of the reward, and so gold only where the task says that its reward is the truth.
-    """
-    if task.gold is None or (task.gold == "success" and task.success_threshold is None):
-        return None
-    terms = {repr(term) for term in cards.leaves(task.reward)}
-    return None if task.gold in task.metrics and repr(task.metrics[task.gold]) in terms else task.gold
 
 
 def gap(report: Report, reward: Marks, name: str, gold: Marks) -> Metric:

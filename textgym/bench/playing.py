@@ -12,11 +12,12 @@ import gymnasium as gym
 
 from textgym import registry
 from textgym.bench import hashing
-from textgym.bench.measures import gap, gold, marks, measures
+from textgym.bench.measures import gap, marks, measures
 from textgym.bench.results import Bench, BenchConfig, Cell, EpisodeRecord, Key, rounded
 from textgym.env import allowed_mask
 from textgym.errors import DataError
 from textgym.evaluation.evaluate import Played, play
+from textgym.evaluation.held_out import gold
 from textgym.evaluation.report import Episode
 from textgym.evaluation.versions import versions
 from textgym.tasks import Task
@@ -175,10 +176,8 @@ def recorded(agent: Any, found: Played) -> list[EpisodeRecord]:
         return records
     masked = {} if task.allowed_tokens is None else {"action_mask": allowed_mask(task)}
     traces = agent.token_traces(records, **masked)
-    return [
-        replace(record, **{name: rounded(values) for name, values in trace.items()})
-        for record, trace in zip(records, traces, strict=True)
-    ]
+    told: list[dict[str, Any]] = [{name: rounded(values) for name, values in trace.items()} for trace in traces]
+    return [replace(record, **trace) for record, trace in zip(records, told, strict=True)]
 
 
 def _token_texts(tokenizer: Tokenizer, episodes: Sequence[Episode]) -> dict[int, str]:

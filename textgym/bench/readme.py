@@ -12,6 +12,7 @@ from textgym.bench.contenders import Contender
 from textgym.bench.results import Bench, Cell, Key
 from textgym.evaluation import aggregate, files
 from textgym.evaluation.report import Metric, number
+from textgym.evaluation.resampling import Scores
 from textgym.evaluation.statistics import Interval
 
 MEASURES = (
@@ -92,9 +93,9 @@ def value(cells: Mapping[Key, Cell], contender: Contender, env_id: str, name: st
     if name in ("score", "reward") and runs[0].episodes > 1:
         table = contender.table(env_id, "reward")
         table = contenders.normalised(table, env_id) if name == "score" else table
-        scores = aggregate.Scores.of_prompts([table])
+        scores = Scores.of_prompts([table])
     else:
-        scores = aggregate.Scores.of_runs([[metric.mean] for metric in found])
+        scores = Scores.of_runs([[metric.mean] for metric in found])
     return aggregate.aggregates({contender.label: scores})[contender.label]["mean"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
+from textgym import cards
 from textgym.errors import OptionError, suggest
 from textgym.rewards import Reward
 from textgym.tasks import Task
@@ -14,8 +15,21 @@ LOWER_IS_BETTER = frozenset(("kl", "reference_perplexity", "finish/length"))
 """Scores of every evaluation that are better when they are lower; a metric of a task tells it itself."""
 
 
+def gold(task: Task) -> str | None:
+    """Returns the name of the task's gold metric where it is independent of the reward that the task has now.
+
+    ``"success"`` is a threshold of the reward, and so gold only where the task says that its reward is the truth.
+    """
+    if task.gold is None or (task.gold == "success" and task.success_threshold is None):
+        return None
+    terms = {repr(term) for term in cards.leaves(task.reward)}
+    return None if task.gold in task.metrics and repr(task.metrics[task.gold]) in terms else task.gold
+
+
 def held_out_metric(task: Task) -> str:
-    """Returns the score to choose by: the first metric of the task that is no part of its reward, else the reward."""
+    """Returns the score to choose by: `gold`, else the first metric that is no part of the reward, else the reward."""
+    if (name := gold(task)) is not None:
+        return name
     parts = list(_parts(task.reward))
     names = {part.name for part in parts} | {repr(part) for part in parts}
     return next((name for name, metric in task.metrics.items() if not {metric.name, repr(metric)} & names), REWARD)

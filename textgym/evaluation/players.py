@@ -105,7 +105,7 @@ class ScriptPlayer:
         self.spoken: dict[int, int] = {}  # turns that were over when the script of a row was written
         self._seeded = seeded
 
-    def begin(self, row: int, item: Row, rng: np.random.Generator) -> None:
+    def begin(self, row: int, item: Row, rng: np.random.Generator | None = None) -> None:
         """Takes note of the row that is asked; its script is written when it is to act."""
         self.items[row] = item
         self.scripts[row].clear()
