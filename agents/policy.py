@@ -223,7 +223,7 @@ class TransformerPolicy(BasePolicy):
         """
         model, value_reader = self.token_model, None
         if isinstance(decoder, ValueReader):
-            decoder, value_reader = decoder.own, decoder.second
+            value_reader, decoder = decoder.second, decoder.own
         hidden = model.advance(decoder, input_ids, lengths, prompt_lengths)
         if self.value_model is None:
             values = self._values(hidden)

@@ -26,10 +26,10 @@ def config(**changes) -> BenchConfig:
 
 
 def contents(bench: Bench) -> dict[str, bytes | dict]:
-    """All files; cells without their timing."""
+    """All files; cells without their timing, and not the page, which shows it."""
     found: dict[str, bytes | dict] = {}
     for path in sorted(bench.path.rglob("*")):
-        if path.is_file():
+        if path.is_file() and path.name != "index.html":
             name = path.relative_to(bench.path).as_posix()
             found[name] = path.read_bytes()
             if path.name == "cell.json":

@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from textgym.bench import plots, readme
+from textgym.bench import summary
 from textgym.bench.results import Bench, Cell, EpisodeRecord
 from textgym.data import records
 from textgym.errors import DataError, OptionError, RewardError
@@ -50,8 +50,7 @@ def rescore(folder: str | Path, out: str | Path, rewards: Mapping[str, Reward]) 
             episodes = bench.episodes(key)
             task = tasks.setdefault(cell.env_id, _task(cell))
             made.add(*_rescored(cell, episodes, task, rewards))
-        readme.write(made)
-        plots.draw(made)
+        summary.write(made)
     return Bench.open(target)
 
 

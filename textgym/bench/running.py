@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from textgym import registry
-from textgym.bench import playing, plots, readme
+from textgym.bench import playing, summary
 from textgym.bench.playing import Job, Load
 from textgym.bench.results import Bench, BenchConfig, Key
 from textgym.data import check_split
@@ -30,7 +30,7 @@ def run(
     cache: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Bench:
-    """Plays the cells of a bench that are missing, and writes its tables and plots.
+    """Plays the cells of a bench that are missing, and writes its tables, plots and page.
 
     A bench that was interrupted goes on where it was: a cell that exists whole is not played again. The same config
     gives the same files, ``timing`` apart, whatever ``processes`` is; an agent of others that samples from generators
@@ -70,9 +70,7 @@ def run(
         done += 1
         if progress is not None:
             progress(done, len(config.keys))
-    if bench.cells():
-        readme.write(bench)
-        plots.draw(bench)
+    summary.write(bench)
     if failed:
         raise RunError(_failures(failed, len(jobs)))
     return bench

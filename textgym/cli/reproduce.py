@@ -173,7 +173,7 @@ def _few(table: Table) -> list[Job]:
 def _write(table: Table, bench: Bench, scale: float) -> Published:
     """Writes what there is of the table so far beside the runs, and completes the bench's own pages."""
     from textgym import registry
-    from textgym.bench import curves, plots, readme
+    from textgym.bench import curves, summary
     from textgym.bench.published import Published, markdown
     from textgym.evaluation.files import write_text
 
@@ -192,9 +192,7 @@ def _write(table: Table, bench: Bench, scale: float) -> Published:
         if {"random", "oracle"} <= scores.keys()
     }
     curves.write(bench.path, curves.of_runs(runs, halfway))
-    if bench.cells():
-        readme.write(bench)
-        plots.draw(bench)
+    summary.write(bench)
     write_text(folder / "README.md", markdown(published, table))
     return published
 
