@@ -73,7 +73,7 @@ def test_every_score_is_logged_and_the_training_is_the_same_as_without(make: Any
     assert memory.steps("samples") == [0, *steps]
     record = best_evaluation(tmp_path / "best")
     assert record is not None
-    assert record["metric"] == "reward"  # Numbers has no other score
+    assert record["metric"] == "success"  # the gold of Numbers
 
 
 def test_expert_iteration_is_watched_too(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_kill_between_the_two_renames_loses_no_best_agent(tmp_path: Path) -> N
 
 def test_a_folder_that_was_chosen_by_another_score_is_refused(tmp_path: Path) -> None:
     ppo().learn(60, callback=Evaluation(50, 2, best=tmp_path / "best"))
-    with pytest.raises(AgentError, match="by 'reward', not by 'length'"):
+    with pytest.raises(AgentError, match="by 'success', not by 'length'"):
         ppo().learn(60, callback=Evaluation(50, 2, best=tmp_path / "best", metric="length"))
 
 

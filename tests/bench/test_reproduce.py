@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from textgym import registry
 from textgym.bench import Bench, BenchConfig, Cell, EpisodeRecord, needs, published, recipes
 from textgym.bench.recipes import Job, Table, chosen, parse
 from textgym.bench.reproduce import make
@@ -18,6 +19,7 @@ from textgym.errors import DataError, OptionError, RunError
 from textgym.evaluation.report import Metric
 
 TARGET, NUMBERS = "TextGen-Target-v0", "TextGen-Numbers-v0"
+RANDOM = registry.entry(TARGET).scores["random"]["reward"]
 MINIATURE: dict[str, Any] = {
     "title": "A miniature",
     "ids": {TARGET: {"timesteps": 100, "hyperparameters": {"n_steps": 4}}, NUMBERS: None},
@@ -51,7 +53,6 @@ def test_a_shipped_table_is_understood(name: str) -> None:
 
 
 def test_the_shipped_tables_have_every_algorithm_and_the_core_suite() -> None:
-    from textgym import registry
     from textgym.agents import ALGORITHMS
 
     assert {row.algorithm for row in recipes.load("algorithms").rows} - {None} == set(ALGORITHMS)
@@ -170,7 +171,7 @@ def _bench(path: Path, table: Table, rewards: dict[tuple[str, int], list[float]]
     for (row, run), values in rewards.items():
         mean, half = float(np.mean(values)), float(np.std(values))
         metric = Metric(mean, mean - half, mean + half)
-        marks = {"random": 0.0059, "oracle": 1.0}
+        marks = {"random": RANDOM, "oracle": 1.0}
         cell = Cell(
             agent=row,
             run=run,
@@ -216,7 +217,7 @@ def test_means_are_over_seeds_and_prompts(tmp_path: Path, one_id: Table) -> None
     assert low < 0.5
     assert high > 0.75
     assert made.rows["PPO"][TARGET]["length"] == [1.0, 1.0, 1.0]
-    assert made.rows["PPO"][TARGET]["score"][0] == pytest.approx((0.625 - 0.0059) / (1 - 0.0059))
+    assert made.rows["PPO"][TARGET]["score"][0] == pytest.approx((0.625 - RANDOM) / (1 - RANDOM))
     assert [cell["seed"] for cell in made.cells] == [3, 3, 4]
     made.save(tmp_path / "one.json")
     assert published.Published.load(tmp_path / "one.json").rows == made.rows
@@ -241,7 +242,7 @@ def test_a_new_run_is_refused_beyond_the_prediction_interval() -> None:
 def test_seeds_that_are_all_perfect_leave_room_for_three_episodes() -> None:
     cell: Any = type("Cell", (), {"episodes": 300, "env_id": TARGET})
     low, _ = published.new_run([[1.0, 1.0, 1.0]] * 5, Metric(1.0, 1.0, 1.0), cell, "reward", 0.95)
-    assert low == pytest.approx(1 - 3 / 300 * (1 - 0.0059))
+    assert low == pytest.approx(1 - 3 / 300 * (1 - RANDOM))
 
 
 def test_one_new_run_in_twenty_is_refused_where_nothing_has_changed() -> None:
