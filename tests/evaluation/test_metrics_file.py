@@ -53,3 +53,11 @@ def test_it_is_an_output_of_sb3s_logger(tmp_path):
     logger.dump(step=5)
     logger.close()
     assert metrics_file.read(tmp_path / "metrics.csv") == [{"step": 5, "rollout/reward": 1.5}]
+
+
+def test_a_training_that_begins_anew_keeps_nothing_of_an_earlier_try(tmp_path):
+    MetricsFile(tmp_path / "metrics.csv").write({}, {}, 0)  # before the first rollout; a kill, and no checkpoint yet
+    file = MetricsFile(tmp_path / "metrics.csv")
+    file.write({}, {}, 0)
+    file.write({"a": 1.0}, {}, 10)
+    assert metrics_file.read(tmp_path / "metrics.csv") == [{"step": 0.0}, {"step": 10.0, "a": 1.0}]

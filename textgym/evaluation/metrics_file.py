@@ -29,12 +29,13 @@ class MetricsFile(KVWriter):
 
     Args:
         path: The file.
-        resume_from: Step of the checkpoint that training goes on from.
+        resume_from: Step of the checkpoint that training goes on from; 0 begins anew and drops all.
     """
 
     def __init__(self, path: str | Path, resume_from: int = 0) -> None:
         self.path = Path(path)
-        rows = [row for row in read(self.path) if row[STEP] <= resume_from] if self.path.exists() else []
+        earlier = read(self.path) if resume_from and self.path.exists() else []
+        rows = [row for row in earlier if row[STEP] <= resume_from]
         self.columns = list(dict.fromkeys([STEP, *(name for row in rows for name in row)]))
         self._rewrite(rows)
 
