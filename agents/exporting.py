@@ -6,18 +6,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Regex, decoders, models, pre_tokenizers
-from tokenizers import Tokenizer as RustTokenizer
-from tokenizers.processors import TemplateProcessing
-from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast
+from transformers import GenerationConfig
 
 from textgym import assets
 from textgym.bench import cards
-from textgym.errors import AgentError, ModelError, RunError
+from textgym.bridges import tokenizers
+from textgym.errors import AgentError, RunError
 from textgym.evaluation.report import Report
 from textgym.evaluation.versions import versions
 from textgym.tasks import Task
-from textgym.tokenizers import SPECIALS, CharTokenizer, Tokenizer
+from textgym.tokenizers import Tokenizer
 
 from .lora import merged
 from .models import no_progress_bar
@@ -62,7 +60,7 @@ def export(agent: Any, path: str | Path, *, report: Report | None = None, push_t
     folder = _empty(Path(path))
     with no_progress_bar():
         merged(policy.lm).save_pretrained(str(folder))
-    _tokenizer(tokenizer, folder)
+    tokenizers.write(tokenizer, folder)
     _generation(policy, tokenizer, getattr(agent, "task", None)).save_pretrained(str(folder))
     if hasattr(agent, "learn"):
         cards.write(folder, _trained(agent, report))
@@ -104,41 +102,6 @@ def _generation(policy: TransformerPolicy, tokenizer: Tokenizer, task: Task | No
         eos_token_id=tokenizer.eos_id,
         pad_token_id=tokenizer.pad_id,
         **settings,
-    )
-
-
-def _tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """Writes a tokenizer that transformers loads, and that begins a text as the environment begins a prompt."""
-    if isinstance(tokenizer, CharTokenizer):
-        _of_characters(tokenizer).save_pretrained(str(folder))
-    else:
-        tokenizer.save(folder)
-    try:
-        loaded = AutoTokenizer.from_pretrained(str(folder))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"The tokenizer {tokenizer.name!r} cannot be written as one of transformers: {error} Export an agent that "
-            "was trained with a Hugging Face tokenizer or a character vocabulary."
-        ) from error
-    begins = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
-    backend = getattr(loaded, "backend_tokenizer", None)
-    if loaded("").input_ids != begins and begins and backend is not None:
-        bos = tokenizer.tokens()[begins[0]]
-        backend.post_processor = TemplateProcessing(
-            single=f"{bos} $A", pair=f"{bos} $A $B", special_tokens=[(bos, begins[0])]
-        )
-        loaded.save_pretrained(str(folder))
-
-
-def _of_characters(tokenizer: CharTokenizer) -> PreTrainedTokenizerFast:
-    """Returns the same vocabulary as a tokenizer of transformers."""
-    vocabulary = {token: i for i, token in enumerate(tokenizer.tokens())}
-    backend = RustTokenizer(models.WordLevel(vocabulary, unk_token=SPECIALS[0]))
-    backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-    backend.decoder = decoders.Fuse()
-    pad, bos, eos = SPECIALS
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token=pad, bos_token=bos, eos_token=eos, clean_up_tokenization_spaces=False
     )
 
 

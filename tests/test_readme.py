@@ -1,6 +1,7 @@
 """What is shown is run: the Python blocks of our pages and every example; every command shown exists.
 
-An example that takes more than half a minute says so with ``# test: slow`` on a line of its own.
+An example that takes more than half a minute says so with ``# test: slow`` on a line of its own, and one that needs a
+library of an optional extra with ``# test: needs NAME``.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def _examples() -> list[Any]:
 
 @pytest.mark.parametrize("example", _examples())
 def test_example_runs(example: Path, tmp_path: Path) -> None:
+    for module in re.findall(r"^# test: needs (\w+)$", example.read_text(encoding="utf-8"), flags=re.M):
+        pytest.importorskip(module, reason=f"the library {module} is not installed")
     _run_script(example, tmp_path)
 
 

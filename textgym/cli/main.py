@@ -11,6 +11,7 @@ from textgym.cli import (
     compare,
     envs,
     evaluate,
+    export_task,
     leaderboard,
     overoptimize,
     play,
@@ -50,6 +51,7 @@ for module in (
     overoptimize,
     report,
     reproduce,
+    export_task,
 ):
     app.command(name=module.NAME, epilog=module.EXAMPLES)(module.command)
 app.add_typer(reward_model.app, name=reward_model.NAME)
