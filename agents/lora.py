@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
 
+from textgym.assets import hub
 from textgym.errors import AgentError, ModelError, suggest
 
 DEFAULTS: dict[str, Any] = {"r": 8, "target_modules": "all-linear"}
@@ -125,7 +126,8 @@ def save_adapter(lm: PreTrainedModel, folder: Path, base: str | None) -> None:
     from peft import get_peft_model_state_dict
 
     config = copy.deepcopy(lm.peft_config["default"])
-    config.base_model_name_or_path, config.inference_mode = base, True
+    name, config.revision = (None, None) if base is None else hub.split(base)
+    config.base_model_name_or_path, config.inference_mode = name, True
     for field in dataclasses.fields(config):
         if isinstance(value := getattr(config, field.name), set):
             setattr(config, field.name, sorted(value))  # a set is written in an order of its own each time

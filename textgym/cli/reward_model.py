@@ -31,8 +31,8 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="FEEDBACK",
-        help="A CSV, TSV, JSONL, JSON or Parquet file, or the id of a data set: ratings (text, score), labels "
-        "(text, label), preferences (prompt, chosen, rejected) or rankings (prompt, ranking).",
+        help="A CSV, TSV, JSONL, JSON or Parquet file, `feedback`, or the id of a data set: ratings (text, score), "
+        "labels (text, label), preferences (prompt, chosen, rejected) or rankings (prompt, ranking).",
         show_default=False,
     ),
 ]

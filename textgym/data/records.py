@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from textgym import assets
 from textgym.data import hub
 from textgym.data.files import CONVERT, READERS
 from textgym.data.sources import Parts, Record, Source
@@ -43,24 +44,29 @@ def source(
 
     Args:
         data: A ``.jsonl``, ``.json``, ``.csv``, ``.tsv`` or ``.parquet`` file; a folder that ``save_to_disk`` wrote;
-            the id of a data set on the Hugging Face Hub; a ``Dataset`` or ``DatasetDict``; a mapping of splits; or an
-            iterable of rows.
-        encoding: Of text files.
+            ``"feedback"`` or ``"news"``, which installed packages carry (`textgym.assets.carriers.DATA`); the id of a
+            data set on the Hugging Face Hub; a ``Dataset`` or ``DatasetDict``; a mapping of splits; or an iterable of
+            rows.
+        encoding: Of text files; it is known of data that a package carries.
         undecodable: Advice to give where a file is not in that encoding.
         config: Configuration of a data set on the Hub.
         revision: Commit, tag or branch of a data set on the Hub.
 
     Raises:
         DataError: If there is nothing of the kind.
+        AssetError: If it is data that a package carries, which is not installed.
         OptionError: If ``config`` or ``revision`` are given for anything else.
     """
-    if isinstance(data, str) and is_hub_id(data):
+    carried = assets.data_file(data) if isinstance(data, str) else None
+    if carried is None and isinstance(data, str) and is_hub_id(data):
         return Parts(_splits(hub.from_hub(data, config, revision)))
     if config is not None or revision is not None:
         raise OptionError(
             f"config and revision choose among what the Hugging Face Hub has; {describe(data)} is not from there. "
             f"Actual values: config={config!r}, revision={revision!r}."
         )
+    if carried is not None:
+        data, encoding = carried, "utf-8"
     if not isinstance(data, str | Path):
         if not isinstance(data, Iterable):
             raise DataError(f"Data is a file, a data set, or an iterable of rows. Actual value: {data!r}.")

@@ -42,6 +42,7 @@ def build(
         model = models.load(
             AutoModelForTokenClassification if per_token else AutoModelForSequenceClassification,
             backbone,
+            use_safetensors=True,
             dtype=torch.float32,
             num_labels=len(names),
             id2label=names,

@@ -55,9 +55,9 @@ def load(loader: Any, source: str, **options: Any) -> Any:
         ModelError: If there is none.
     """
     try:
-        return loader.from_pretrained(assets.resolve(source), **options)
+        return assets.hub.load(loader, assets.resolve(source), **options)
     except (OSError, ValueError) as error:
-        advice = assets.carriers.advice(source) or (
+        advice = assets.advice(source, error) or (
             f"Give a name that textgym knows ({assets.known()}), a Hugging Face folder, or a Hub id that is cached or "
             "reachable."
         )
@@ -96,7 +96,7 @@ def load_frozen(loader: Any, source: str, device: str, unused: tuple[str, ...] =
     """
     import torch
 
-    model, report = load(loader, source, dtype=torch.float32, output_loading_info=True)
+    model, report = load(loader, source, use_safetensors=True, dtype=torch.float32, output_loading_info=True)
     if missing := [key for key in sorted(report["missing_keys"]) if not key.startswith(unused)]:
         raise ModelError(
             f"{source!r} has no weights for {', '.join(missing)}: it would score at random. "
