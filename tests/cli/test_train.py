@@ -72,21 +72,20 @@ def test_metrics_grow_with_the_tokens(trained):
 
 def test_the_best_checkpoint_on_validation_prompts_is_kept_and_said(trained, tmp_path):
     path, output = trained
-    assert "The best checkpoint by reward on validation prompts" in output
-    assert "the reward is trained, but there is no other score" in " ".join(output.split())
+    assert "The best checkpoint by success on validation prompts" in output
     config, best = Run.open(path).config, Run.open(path).best_evaluation()
-    assert (config.eval_every, config.eval_episodes, config.best) == (200, 4, "reward")
+    assert (config.eval_every, config.eval_episodes, config.best) == (200, 4, "success")
     curve = [row for row in metrics_file.read(path / "metrics.csv") if "eval/reward" in row]
     assert len(curve) >= 8
-    assert best["value"] == pytest.approx(max(row["eval/reward"] for row in curve))
+    assert best["value"] == pytest.approx(max(row["eval/success"] for row in curve))
     page = (path / "report.md").read_text()
     assert "## Validation" in page
-    assert f"The best by `reward`, which is what was trained: {best['value']:.3f} after {best['step']:,} tokens" in page
+    assert f"The best by `success`: {best['value']:.3f} after {best['step']:,} tokens" in page
     file = tmp_path / "best.json"
     args = ["evaluate", path / "checkpoints" / "best", "TextGen-Numbers-v0", "--split", "validation", "--seed", 3]
     result = run(*args, "--episodes", 4, "--json", file)
     assert result.exit_code == 0, result.output
-    assert Report.load(file).mean == best["value"]
+    assert Report.load(file).metrics["success"].mean == best["value"]
 
 
 def test_the_terminal_shows_before_and_after_and_where_the_report_is(trained):
