@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 from stable_baselines3 import A2C as SB3A2C
-from stable_baselines3.common.type_aliases import Schedule
+from stable_baselines3.common.type_aliases import MaybeCallback, Schedule
 
 from .models import ModelSpec
 from .on_policy import EpisodicAlgorithm, Start
@@ -90,6 +90,21 @@ class A2C(SB3A2C, EpisodicAlgorithm):
             _init_setup_model=False,
         )
         self._setup_model()
+
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int = 1,
+        tb_log_name: str = "A2C",
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Self:
+        """Learns from at least ``total_timesteps`` tokens; see `stable_baselines3.A2C.learn`.
+
+        It logs every rollout, where SB3's logs one in a hundred of its small ones.
+        """
+        return super().learn(total_timesteps, callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar)
 
     def train(self) -> None:
         """Updates the policy, by SB3's own ``train()``."""

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from torch.nn import functional as F
 
 import textgym
 from textgym.agents.a2c import A2C
+from textgym.evaluation.metrics_file import MetricsFile, read
 
 SMALL: dict[str, Any] = {"n_envs": 4, "n_steps": 24, "seed": 0, "device": "cpu"}
 
@@ -83,3 +85,11 @@ def test_a_saved_agent_goes_on_as_if_nothing_had_been(settings: dict[str, Any], 
         agent.learn(4 * 24 * 2, reset_num_timesteps=False)
     assert np.array_equal(whole.policy.parameters_to_vector(), resumed.policy.parameters_to_vector())
     assert type(resumed.policy.optimizer) is type(whole.policy.optimizer)
+
+
+def test_every_rollout_is_logged(tmp_path: Path) -> None:
+    agent = make()
+    agent.set_logger(Logger(None, [MetricsFile(tmp_path / "metrics.csv")]))
+    agent.learn(300)
+    rewards = [row for row in read(tmp_path / "metrics.csv") if "rollout/ep_rew_mean" in row]
+    assert len(rewards) == agent._rollouts > 2
