@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from textgym.rewards.documentation import markdown
+from textgym.rewards.documentation import markdown, table
 
 from . import ALGORITHMS
 from .on_policy import EpisodicAlgorithm
@@ -240,7 +240,7 @@ def _overview() -> Iterator[str]:
         for command, cls in ALGORITHMS.items()
         for other in [COUNTERPARTS[cls]]
     ]
-    yield _table(("class", "`--algo`", "what", "compared with"), rows)
+    yield table(("class", "`--algo`", "what", "compared with"), rows)
 
 
 def _section(name: str) -> Iterator[str]:
@@ -259,7 +259,7 @@ def _section(name: str) -> Iterator[str]:
             for one in listed
             if one.differs
         ]
-        yield _table(("default", "here", f"`{counterpart.name}`", "why"), rows)
+        yield table(("default", "here", f"`{counterpart.name}`", "why"), rows)
         if same := [f"`{one.name}`" for one in listed if one.theirs is not None and not one.differs]:
             yield f"The same as there: {', '.join(same)}.\n"
     if own := [f"`{one.name}` = {one.default}" for one in listed if one.theirs is None]:
@@ -268,13 +268,13 @@ def _section(name: str) -> Iterator[str]:
 
 def _others() -> Iterator[str]:
     yield "## Agents that do not learn\n"
-    yield _table(("class", "what"), [(f"`{name}`", _summary(_class(name))) for name in PLAYERS])
+    yield table(("class", "what"), [(f"`{name}`", _summary(_class(name))) for name in PLAYERS])
     yield (
         "Every command, and `textgym.agents.load`, make them from a text, such as `best_of_n(runs/demo, n=8)`; "
         "`textgym evaluate --help` lists the forms.\n"
     )
     yield "## Your own\n"
-    yield _table(("example", "shows"), [(f"[`{file}`](../examples/{file})", text) for file, text in OWN])
+    yield table(("example", "shows"), [(f"[`{file}`](../examples/{file})", text) for file, text in OWN])
     yield (
         "Commands find an agent of yours as `module:Class`, as `path/to/file.py:Class`, or, from an installed package, "
         "by the name of an entry point of the group `textgym.agents`; one that has `learn` is trained by "
@@ -285,11 +285,6 @@ def _others() -> Iterator[str]:
 
 def _summary(cls: Any) -> str:
     return markdown(inspect.getdoc(cls) or "").partition("\n\n")[0].replace("\n", " ")
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([cell.replace("|", r"\|") for cell in row] for row in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,17 @@ EnvOption = Annotated[
         show_default=False,
     ),
 ]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        help="What to start from: tiny, scratch, a folder or a Hugging Face name. Default: see `textgym envs`.",
+        show_default=False,
+    ),
+]
+EnvsOption = Annotated[
+    int | None,
+    typer.Option(help="Episodes side by side. Default: as tuned for ID, else 64.", min=1, show_default=False),
+]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
 DeviceOption = Annotated[str, typer.Option(help="Where the model runs: auto, cpu, cuda, cuda:1 …")]
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from textgym import registry
 from textgym.cli import agents
 from textgym.cli.console import INTERRUPTED, bars, err, out
-from textgym.cli.options import DeviceOption, EnvId, SeedOption
+from textgym.cli.options import DeviceOption, EnvId, ModelOption, SeedOption
 from textgym.cli.watch import watching
 from textgym.errors import OptionError
 
@@ -49,9 +49,7 @@ def command(
     ],
     path: Annotated[Path, typer.Option("--out", help="The folder of the result.", show_default=False)],
     algo: Annotated[str, typer.Option(help=f"What learns: {' or '.join(agents.ALGORITHMS)}.")] = "ppo",
-    model: Annotated[
-        str | None, typer.Option(help="What to start from. Default: see `textgym envs`.", show_default=False)
-    ] = None,
+    model: ModelOption = None,
     timesteps: Annotated[int, typer.Option(help="Tokens to train on.", min=1)] = 200_000,
     points: Annotated[int, typer.Option(help="Points of the learning curve, even in tokens.", min=1)] = 16,
     best_of: Annotated[int, typer.Option(help="Completions a prompt, for the best of 1, 2, 4 … of them.", min=2)] = 64,

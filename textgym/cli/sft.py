@@ -13,7 +13,7 @@ from textgym import registry
 from textgym.cli import agents, monitoring, train
 from textgym.cli.console import err, out
 from textgym.cli.monitoring import BestOption, EvalEpisodesOption, EvalEveryOption, WandbOption
-from textgym.cli.options import DeviceOption, EnvId, EnvOption, SeedOption, env_kwargs
+from textgym.cli.options import DeviceOption, EnvId, EnvOption, ModelOption, SeedOption, env_kwargs
 from textgym.errors import OptionError
 
 NAME = "sft"
@@ -32,13 +32,7 @@ ALGORITHM = "sft"
 
 def command(
     env_id: EnvId,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="What to start from: tiny, scratch, a folder or a Hugging Face name. Default: see `textgym envs`.",
-            show_default=False,
-        ),
-    ] = None,
+    model: ModelOption = None,
     options: EnvOption = None,
     timesteps: Annotated[
         int | None,

@@ -13,7 +13,7 @@ from textgym import registry
 from textgym.cli import agents, monitoring
 from textgym.cli.console import INTERRUPTED, err, out
 from textgym.cli.monitoring import BestOption, EvalEpisodesOption, EvalEveryOption, WandbOption
-from textgym.cli.options import DeviceOption, EnvOption, RewardOption, SeedOption, env_kwargs
+from textgym.cli.options import DeviceOption, EnvOption, EnvsOption, ModelOption, RewardOption, SeedOption, env_kwargs
 from textgym.cli.watch import watching
 from textgym.errors import OptionError
 
@@ -49,23 +49,14 @@ def command(
         typer.Argument(metavar="ID", help="A registered id; `textgym envs` lists them.", show_default=False),
     ] = None,
     algo: Annotated[str, typer.Option(help=f"The algorithm: {' or '.join(agents.ALGORITHMS)}.")] = "ppo",
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="What to start from: tiny, scratch, a folder or a Hugging Face name. Default: see `textgym envs`.",
-            show_default=False,
-        ),
-    ] = None,
+    model: ModelOption = None,
     reward: RewardOption = None,
     options: EnvOption = None,
     timesteps: Annotated[
         int | None,
         typer.Option(help="Tokens to train on. Default: as tuned for ID, else 200,000.", min=1, show_default=False),
     ] = None,
-    n_envs: Annotated[
-        int | None,
-        typer.Option(help="Episodes side by side. Default: as tuned for ID, else 64.", min=1, show_default=False),
-    ] = None,
+    n_envs: EnvsOption = None,
     gamma: Annotated[
         float | None, typer.Option(help="Discount per token; it belongs to the environment.", show_default=False)
     ] = None,

@@ -14,7 +14,17 @@ from rich.table import Table
 from textgym import registry
 from textgym.cli import agents
 from textgym.cli.console import INTERRUPTED, bars, err, out, quiet
-from textgym.cli.options import DeviceOption, EnvId, EnvOption, RewardOption, SeedOption, env_kwargs, json_or_text
+from textgym.cli.options import (
+    DeviceOption,
+    EnvId,
+    EnvOption,
+    EnvsOption,
+    ModelOption,
+    RewardOption,
+    SeedOption,
+    env_kwargs,
+    json_or_text,
+)
 from textgym.errors import AgentError, OptionError
 
 if TYPE_CHECKING:
@@ -39,21 +49,12 @@ SHOWN_TRIALS = 30
 def command(
     env_id: EnvId,
     algo: Annotated[str, typer.Option(help=f"The algorithm: {' or '.join(agents.ALGORITHMS)}.")] = "ppo",
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="What to start from: tiny, scratch, a folder or a Hugging Face name. Default: see `textgym envs`.",
-            show_default=False,
-        ),
-    ] = None,
+    model: ModelOption = None,
     reward: RewardOption = None,
     options: EnvOption = None,
     trials: Annotated[int, typer.Option(help="Trials of the search, those of earlier calls included.", min=1)] = 20,
     timesteps: Annotated[int, typer.Option(help="Tokens that a trial is trained on.", min=1)] = DEFAULT_TIMESTEPS,
-    n_envs: Annotated[
-        int | None,
-        typer.Option(help="Episodes side by side. Default: as tuned for ID, else 64.", min=1, show_default=False),
-    ] = None,
+    n_envs: EnvsOption = None,
     seed: SeedOption = 0,
     settings: Annotated[
         list[str] | None,

@@ -136,7 +136,7 @@ def _overview(rewards: Iterable[Reward]) -> str:
         direction = "higher" if reward.higher_is_better else "lower"
         link = f"[`{reward.name}`](#{reward.name})"
         rows.append((link, _summary(reward), _interval(reward), direction, reads, facts.extra, facts.checked))
-    return _table(("name", "what", "range", "better", "columns", "needs", "checked against"), rows)
+    return table(("name", "what", "range", "better", "columns", "needs", "checked against"), rows)
 
 
 def _audits(rewards: Iterable[Reward]) -> str:
@@ -145,7 +145,7 @@ def _audits(rewards: Iterable[Reward]) -> str:
         found = audit.audit(reward).findings
         name = f"`{reward.name}`" if reward.higher_is_better else f"`{reward.name}` ↓"
         rows.append((name, _number(found[0].gold), *map(_cell, found)))
-    return _table(("reward", "good", *(kind.replace("_", " ") for kind in audit.KINDS)), rows)
+    return table(("reward", "good", *(kind.replace("_", " ") for kind in audit.KINDS)), rows)
 
 
 def _cell(finding: audit.Finding) -> str:
@@ -201,7 +201,8 @@ def _number(value: float) -> str:
     return f"{value:.2e}" if abs(value) >= LARGE else f"{round(value, 2) + 0.0:.2f}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Returns a table in Markdown, each line with its end; bars inside cells are escaped, other markup is kept."""
     lines = [head, ["---"] * len(head), *([cell.replace("|", r"\|") for cell in row] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
