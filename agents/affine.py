@@ -19,20 +19,22 @@ Map = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """x Wᵀ + b.
+    """x Wᵀ + b, and what becomes of it.
 
     Attributes:
         weight: W, ``(out, in)``; of a `Conv1D`, a view of its transpose.
         bias: b, ``(out,)``, or None.
+        gelu: Whether the result goes through gelu, with the tanh approximation.
     """
 
     weight: torch.Tensor
     bias: torch.Tensor | None
+    gelu: bool = False
 
     @classmethod
-    def of(cls, module: Any) -> Affine:
+    def of(cls, module: Any, gelu: bool = False) -> Affine:
         """Returns the map that a ``Linear`` or `Conv1D` computes, on its own weights."""
-        return cls(module.weight.t() if isinstance(module, Conv1D) else module.weight, module.bias)
+        return cls(module.weight.t() if isinstance(module, Conv1D) else module.weight, module.bias, gelu)
 
     @classmethod
     def join(cls, parts: list[Affine]) -> Affine:
@@ -43,7 +45,8 @@ class Affine:
         return cls(torch.cat([part.weight for part in parts]), torch.cat(biases) if biases else None)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return F.linear(x, self.weight, self.bias)
+        y = F.linear(x, self.weight, self.bias)
+        return F.gelu(y, approximate="tanh") if self.gelu else y
 
     def packed(self, dtype: torch.dtype, rows: int) -> Map:
         """Returns the same map on a copy of the weights in ``dtype``, packed where this machine gains by it.
@@ -55,17 +58,18 @@ class Affine:
         weight = self.weight.detach().to(dtype)
         bias = None if self.bias is None else self.bias.detach().to(dtype)
         if weight.device.type == "cpu" and can_pack(dtype):
-            return _Packed(_pack(weight.contiguous(), rows), bias)
-        return Affine(weight, bias)
+            return _Packed(_pack(weight.contiguous(), rows), bias, self.gelu)
+        return Affine(weight, bias, self.gelu)
 
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
     weight: torch.Tensor
     bias: torch.Tensor | None
+    gelu: bool
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return _packed_linear(x, self.weight, self.bias)
+        return _packed_linear(x, self.weight, self.bias, self.gelu)
 
 
 @lru_cache
@@ -79,21 +83,25 @@ def can_pack(dtype: torch.dtype) -> bool:
     with torch.random.fork_rng(devices=[]), torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.manual_seed(0)
-        x, weight, bias = torch.randn(5, 48), torch.randn(80, 48), torch.randn(80)
-        try:
-            found = _packed_linear(x.to(dtype), _pack(weight.to(dtype), 5), bias.to(dtype)).float()
-        except (AttributeError, RuntimeError):  # NotImplementedError is one
-            return False
-        exact = F.linear(x.to(dtype).double(), weight.to(dtype).double(), bias.to(dtype).double())
-        return bool(torch.allclose(found.double(), exact, rtol=0.0, atol=1e-4 if dtype == torch.float32 else 0.3))
+        x, weight, bias = (values.to(dtype) for values in (torch.randn(5, 48), torch.randn(80, 48), torch.randn(80)))
+        for gelu in (False, True):
+            try:
+                found = _packed_linear(x, _pack(weight, 5), bias, gelu)
+            except (AttributeError, RuntimeError):  # NotImplementedError is one
+                return False
+            exact = Affine(weight.double(), bias.double(), gelu)(x.double())
+            if not torch.allclose(found.double(), exact, rtol=0.0, atol=1e-4 if dtype == torch.float32 else 0.3):
+                return False
+        return True
 
 
 def _pack(weight: torch.Tensor, rows: int) -> torch.Tensor:
     return torch.ops.mkldnn._reorder_linear_weight(weight, rows)
 
 
-def _packed_linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+def _packed_linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, gelu: bool) -> torch.Tensor:
+    after = ("gelu", [], "tanh") if gelu else ("none", [], "")
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, *after)
 
 
 def plain(modules: list[nn.Module]) -> bool:

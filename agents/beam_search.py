@@ -138,7 +138,7 @@ class BeamSearch(Planner):
         positions = torch.from_numpy(lengths - prompt_lengths).to(hidden.device)
         mask = self.model.allowed(positions, masks)
         mask = self.model.restrict_step(decoder, contexts, lengths, mask, prompt_lengths)
-        return self.model.distribution(hidden, mask).log_probs
+        return self.model.distribution(hidden, mask, decoder).log_probs
 
     def _reorder(self, decoder: ContextReader, kept: np.ndarray, first: bool) -> None:
         """Lets each slot hold the beginning that its beam goes on from, ``(B, n)``."""

@@ -11,6 +11,8 @@ from transformers.cache_utils import CacheLayerMixin, DynamicLayer
 
 from textgym.errors import ModelError
 
+from .affine import Map
+
 
 class Slots:
     """Where the forward that is under way reads and writes; the layers of one cache share it.
@@ -91,6 +93,9 @@ class Decoder:
     Raises:
         ModelError: If a layer of the model keeps something other than keys and values, or forgets within L tokens.
     """
+
+    head: Map | None = None
+    """See `token_model.ContextReader`."""
 
     def __init__(self, lm: PreTrainedModel, size: int, length: int) -> None:
         check_cacheable(lm, length)

@@ -117,7 +117,7 @@ class GPT2Body(FastBody):
                 finish(Affine.of(block.attn.c_attn)),
                 finish(Affine.of(block.attn.c_proj)),
                 norm(block.ln_2),
-                finish(Affine.of(block.mlp.c_fc)),
+                finish(Affine.of(block.mlp.c_fc, gelu=True)),
                 finish(Affine.of(block.mlp.c_proj)),
             )
             for block in body.h
@@ -135,8 +135,7 @@ class GPT2Body(FastBody):
     def _digest(self, layer: int, x: torch.Tensor, mixed: torch.Tensor) -> torch.Tensor:
         weights = self._layers[layer]
         x = x + weights.project(mixed)
-        wide = weights.expand(self._norm(x, weights.norm2))
-        return x + weights.contract(F.gelu(wide, approximate="tanh"))
+        return x + weights.contract(weights.expand(self._norm(x, weights.norm2)))
 
     def _end(self, x: torch.Tensor) -> torch.Tensor:
         return self._norm(x, self._final)

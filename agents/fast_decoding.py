@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from . import fast_bodies
+from .affine import Affine, Map
 from .decoding import Decoder, first_equal
 from .fast_bodies import FastBody
 
@@ -21,21 +22,28 @@ class FastDecoder(Decoder):
         lm: A model that `fast_bodies.supports`.
         size: Number of rows, N.
         length: Longest context, L.
+        head: From hidden states to logits.
         dtype: What it computes in. Matrices are packed at the first step: the decoder must not outlive an update.
     """
 
-    def __init__(self, lm: PreTrainedModel, size: int, length: int, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, lm: PreTrainedModel, size: int, length: int, head: Affine, dtype: torch.dtype = torch.float32
+    ) -> None:
         super().__init__(lm, size, length)
         self._dtype = dtype
         self._body: FastBody | None = None
+        self._own_head = head
         body = fast_bodies.own_weights(lm)
-        states = torch.zeros(size, body.kv_heads, 1, body.head_width, dtype=dtype, device=lm.device)
+        # On a CPU attention is bound by memory, and its bfloat16 kernels copy what they read: float32 is faster.
+        cells = dtype if lm.device.type == "cuda" else torch.float32
+        states = torch.zeros(size, body.kv_heads, 1, body.head_width, dtype=cells, device=lm.device)
         for layer in self.cache.layers:
             layer.lazy_initialization(states, states)
 
     def _compute(self, input_ids: np.ndarray, lengths: np.ndarray, fresh: np.ndarray) -> torch.Tensor:
         if self._body is None:
             self._body = fast_bodies.packed_copy(self.lm, self._dtype, len(lengths))
+            self.head = self._own_head.packed(torch.float32, len(lengths))
         body, count = self._body, len(lengths)
         # Every row asks with its last token; before that, fresh rows also read what stands in front of it.
         cells = self._columns[: int(lengths[fresh].max(initial=1)) - 1]
@@ -48,25 +56,29 @@ class FastDecoder(Decoder):
         tokens = self._to_device(input_ids[rows, positions])
         read = _Padding(self._to_device(np.flatnonzero(unread)), unread.shape)
         places = self._to_device(rows), self._to_device(positions)
-        (rows_asked, rows_read), (cells_asked, cells_read) = ((part[:count], part[count:]) for part in places)
         copies = self._to_device(fresh[twins]), self._to_device(fresh[first[twins]])
         span, group = int(lengths.max()), body.heads // body.kv_heads
-        unseen = self._cells[:span] > cells_asked[:, None]
-        bias = torch.zeros_like(unseen, dtype=self._dtype).masked_fill_(unseen, -torch.inf)
+        kept = self.cache.layers[0].keys
+        heads = torch.arange(body.kv_heads, device=self._device)
+        cells_of = ((places[0][:, None] * body.kv_heads + heads) * kept.shape[2] + places[1][:, None]).flatten()
+        asked, read_too = cells_of[: count * body.kv_heads], cells_of[count * body.kv_heads :]
+        unseen = self._cells[:span] > places[1][:count, None]
+        bias = torch.zeros_like(unseen, dtype=kept.dtype).masked_fill_(unseen, -torch.inf)
         bias = bias[:, None].expand(count, body.kv_heads, span).reshape(-1, 1, span)  # (n G, 1, span)
 
         def attention(layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
             layer_cells = self.cache.layers[layer].keys, self.cache.layers[layer].values
             for cached, new in zip(layer_cells, (k, v), strict=True):
+                flat, new = cached.view(-1, body.head_width), new.to(cached.dtype).reshape(-1, body.head_width)
                 if len(q) > count:
-                    cached[rows_read, :, cells_read] = new[count:]
+                    flat.index_copy_(0, read_too, new[len(asked) :])
                     if len(twins):
                         cached[copies[0], :, : len(cells)] = cached[copies[1], :, : len(cells)]
-                cached[rows_asked, :, cells_asked] = new[:count]  # last: a twin's copy holds another's
+                flat.index_copy_(0, asked, new[: len(asked)])  # last: a twin's copy holds another's
             keys, values = (cached[:count].flatten(0, 1)[:, :span] for cached in layer_cells)  # views
-            asked = q[:count].reshape(len(bias), group, -1)
-            scores = torch.baddbmm(bias, asked, keys.transpose(1, 2), alpha=body.head_width**-0.5)
-            mixed = torch.bmm(scores.softmax(-1), values).view(count, -1)
+            questions = q[:count].to(kept.dtype).reshape(len(bias), group, -1)
+            scores = torch.baddbmm(bias, questions, keys.transpose(1, 2), alpha=body.head_width**-0.5)
+            mixed = torch.bmm(scores.softmax(-1), values).view(count, -1).to(q.dtype)
             return torch.cat([mixed, read.attend(q[count:], k[count:], v[count:])]) if len(q) > count else mixed
 
         with torch.autocast(self._device.type, enabled=False):
@@ -114,6 +126,10 @@ class _Padding(NamedTuple):
             x if full else x.new_zeros(rows * cells, *x.shape[1:]).index_copy(0, self.places, x) for x in (q, k, v)
         )
         q, k, v = (x.view(rows, cells, *x.shape[1:]).transpose(1, 2) for x in padded)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1])
-        mixed = mixed.transpose(1, 2).reshape(rows * cells, -1)
+        given = q.dtype
+        with torch.autocast(q.device.type, enabled=False):
+            if q.device.type == "cpu":  # its kernel's backward pass is five times as slow in bfloat16
+                q, k, v = q.float(), k.float(), v.float()
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1])
+        mixed = mixed.to(given).transpose(1, 2).reshape(rows * cells, -1)
         return mixed if full else mixed[self.places]

@@ -95,7 +95,7 @@ class MaskedTokenModel(TokenModel):
         """Returns the mask policy's likeliest tokens in contexts that ``decoder`` follows, bool ``(n, V)``."""
         assert isinstance(decoder, ReaderPair)  # `decoder` made it
         hidden = self.mask_model.advance(decoder.second, input_ids, lengths, prompt_lengths)
-        return self.mask_model.distribution(hidden, mask).support
+        return self.mask_model.distribution(hidden, mask, decoder.second).support
 
     @torch.no_grad()
     def restrict_contexts(

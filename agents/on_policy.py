@@ -250,7 +250,7 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         )
 
     def _score(self, batch: EpisodeBatch) -> torch.Tensor:
-        values, log_probs, _ = self.policy.evaluate_actions(batch, batch.actions)
+        values, log_probs = self.policy.score(batch)
         return torch.stack([log_probs, values])
 
     def _reference_log_probs(self, episodes: Episodes) -> np.ndarray | None:

@@ -234,7 +234,7 @@ class TransformerPolicy(BasePolicy):
         masks = None if action_masks is None else self._tensor(np.array(action_masks, bool))
         positions = None if prompt_lengths is None else self._tensor(lengths - prompt_lengths)
         mask = model.restrict_step(decoder, input_ids, lengths, model.allowed(positions, masks), prompt_lengths)
-        return self._choice(values, model.distribution(hidden, mask), deterministic, rngs)
+        return self._choice(values, model.distribution(hidden, mask, decoder), deterministic, rngs)
 
     def forward(self, obs: Observation, deterministic: bool = False) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Returns actions, values and log-probs of B observations, each ``(B,)``, without a cache (stock SB3)."""
@@ -282,12 +282,21 @@ class TransformerPolicy(BasePolicy):
             values, log_prob, entropy = in_parts(self._evaluate, obs, actions, self.options["micro_batch_size"])
         else:
             values, log_prob, entropy = self._evaluate(obs, actions)
-        for name, result in (("values", values), ("log-probabilities", log_prob)):
-            if not torch.isfinite(result).all():
-                raise AgentError(
-                    f"The policy's {name} are no longer finite. Lower learning_rate, and go on from a checkpoint."
-                )
+        _check_finite(values, log_prob)
         return values, log_prob, entropy
+
+    @torch.no_grad()
+    def score(self, episodes: EpisodeBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns values and log-probs of the M chosen tokens as `evaluate_actions` does, each float32 ``(M,)``.
+
+        Raises:
+            AgentError: If one of them is not finite: the weights are spoilt.
+        """
+        hidden = self._hidden(episodes)
+        values = self._values_of(episodes, hidden)
+        log_prob = self._law(episodes, hidden).log_prob(episodes.actions)
+        _check_finite(values, log_prob)
+        return values, log_prob
 
     def predict(  # type: ignore[override]  # SB3 types the recurrent state as arrays; ours is opaque
         self,
@@ -412,6 +421,14 @@ class TransformerPolicy(BasePolicy):
 
     def _count_update(self, *_: Any) -> None:
         self._updates += 1
+
+
+def _check_finite(values: torch.Tensor, log_prob: torch.Tensor) -> None:
+    for name, result in (("values", values), ("log-probabilities", log_prob)):
+        if not torch.isfinite(result).all():
+            raise AgentError(
+                f"The policy's {name} are no longer finite. Lower learning_rate, and go on from a checkpoint."
+            )
 
 
 def _contexts(obs: Observation) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,6 +14,7 @@ from transformers.cache_utils import CacheLayerMixin
 from textgym.errors import AgentError, ModelError
 
 from . import places
+from .affine import Map
 from .decoding import SlotLayer, Slots, check_attention
 
 OUTSIDE = torch.finfo(torch.bfloat16).min
@@ -141,6 +142,9 @@ class Reader:
         size: Number of rows, N.
         length: Longest context, prompt and completion together, L.
     """
+
+    head: Map | None = None
+    """See `token_model.ContextReader`."""
 
     def __init__(self, lm: PreTrainedModel, size: int, length: int) -> None:
         check_attention(lm)

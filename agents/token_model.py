@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from textgym.errors import AgentError, ModelError
 
 from . import fast_bodies, fast_decoding, seq2seq
+from .affine import Affine, Map
 from .decoding import Decoder, causal_hidden
 from .distributions import NO_RULES, TokenDistribution, TokenRules, check_law
 
@@ -63,9 +64,17 @@ class EpisodeBatch(NamedTuple):
 
 
 class ContextReader(Protocol):
-    """What reads growing contexts: a `Decoder`, a `seq2seq.CachedDecoder`, or one for each of several models."""
+    """What reads growing contexts: a `Decoder`, a `seq2seq.CachedDecoder`, or one for each of several models.
+
+    Attributes:
+        ids: What its slots hold, int64 ``(N, L)``.
+        head: From the states that it returned last to their logits, where it has a faster way than the model's own.
+    """
 
     ids: np.ndarray
+
+    @property
+    def head(self) -> Map | None: ...
 
     def advance(self, input_ids: np.ndarray, lengths: np.ndarray, prompt_lengths: np.ndarray | None) -> torch.Tensor:
         """Returns the last hidden state of each context; see `seq2seq.CachedDecoder.advance`."""
@@ -85,6 +94,11 @@ class ReaderPair:
     def __init__(self, own: ContextReader, second: ContextReader) -> None:
         self.own, self.second = own, second
         self.ids = own.ids
+
+    @property
+    def head(self) -> Map | None:
+        """Of the policy; see `ContextReader`."""
+        return self.own.head
 
     def advance(
         self, input_ids: np.ndarray, lengths: np.ndarray, prompt_lengths: np.ndarray | None = None
@@ -179,7 +193,7 @@ class TokenModel(nn.Module):
             return seq2seq.decoder(self.lm, size, length)
         if fast_bodies.supports(self.lm):
             dtype = torch.bfloat16 if self.reduced_precision else torch.float32
-            return fast_decoding.FastDecoder(self.lm, size, length, dtype)
+            return fast_decoding.FastDecoder(self.lm, size, length, self._head, dtype)
         return Decoder(self.lm, size, length)
 
     def advance(
@@ -229,20 +243,32 @@ class TokenModel(nn.Module):
             return seq2seq.states(self.lm, input_ids, wanted, prompt_lengths)
         return causal_hidden(self.lm, input_ids)[wanted]
 
-    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Returns the scores of the environment's tokens, float32 ``(B, V)``."""
-        head, hidden = self.lm.get_output_embeddings(), hidden.float()
-        bias = getattr(head, "bias", None)
-        if self._encodes:
-            scale, bias = seq2seq.head(self.lm)
-            hidden = hidden * scale
-        return nn.functional.linear(
-            hidden, head.weight[: self.vocab_size], None if bias is None else bias[: self.vocab_size]
-        )
+    @property
+    def _head(self) -> Affine:
+        head = self.lm.get_output_embeddings()
+        bias = seq2seq.head(self.lm)[1] if self._encodes else getattr(head, "bias", None)
+        return Affine(head.weight[: self.vocab_size], None if bias is None else bias[: self.vocab_size])
 
-    def distribution(self, hidden: torch.Tensor, mask: torch.Tensor | None = None) -> TokenDistribution:
-        """Returns the law of the next token; ``mask`` bool ``(B, V)`` is True for tokens that may be drawn."""
-        return TokenDistribution(self.logits(hidden), self.temperature, self.top_k, self.top_p, mask, self.min_p)
+    def logits(self, hidden: torch.Tensor, decoder: ContextReader | None = None) -> torch.Tensor:
+        """Returns the scores of the environment's tokens, float32 ``(B, V)``; ``decoder`` is what ``hidden`` is from."""
+        hidden = hidden.float()
+        if self._encodes:
+            hidden = hidden * seq2seq.head(self.lm)[0]
+        head = None if decoder is None else decoder.head
+        return (head or self._head)(hidden)
+
+    def distribution(
+        self, hidden: torch.Tensor, mask: torch.Tensor | None = None, decoder: ContextReader | None = None
+    ) -> TokenDistribution:
+        """Returns the law of the next token.
+
+        Args:
+            hidden: States of contexts, ``(B, D)``.
+            mask: True for tokens that may be drawn, bool ``(B, V)``, or None for all.
+            decoder: What returned ``hidden``, where it has just done so.
+        """
+        logits = self.logits(hidden, decoder)
+        return TokenDistribution(logits, self.temperature, self.top_k, self.top_p, mask, self.min_p)
 
     def allowed(self, positions: torch.Tensor | None, action_masks: torch.Tensor | None) -> torch.Tensor | None:
         """Returns what the environment and the rules let draw, bool ``(B, V)``, or None where that is everything.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import torch
 from measure import interleaved, report
-from reference_work import EPISODES, NEW_TOKENS, SIZES, Size, agent, model, prompts, stock, tokenizer
+from reference_work import EOS_ID, EPISODES, NEW_TOKENS, SIZES, Size, agent, model, prompts, stock, tokenizer
 
 from textgym.agents import PPO
 
@@ -38,7 +38,7 @@ def generate(size: Size, dtype: torch.dtype) -> Callable[[], float]:
                 min_new_tokens=NEW_TOKENS,
                 max_new_tokens=NEW_TOKENS,
                 pad_token_id=0,
-                eos_token_id=2,
+                eos_token_id=EOS_ID,
             )
         return EPISODES * NEW_TOKENS
 

@@ -31,7 +31,7 @@ TRL_STEPS = 2
 
 
 def ours(cls: Any, size: Size, reference: bool, precision: str = "float32") -> Callable[[], float]:
-    settings = {} if cls is PPO else {"n_samples": SAMPLES}
+    settings = {"n_epochs": 1, "batch_size": EPISODES * NEW_TOKENS} if cls is PPO else {"n_samples": SAMPLES}
     kl = {"kl_coef": KL} if reference else {}
     return agent(cls, size, precision, learning_rate=LEARNING_RATE, **settings, **kl).iterate
 

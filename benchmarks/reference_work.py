@@ -25,6 +25,7 @@ from textgym.agents import TransformerPolicy, make_vec_env
 from textgym.agents.models import make_model
 
 EPISODES, PROMPT_TOKENS, NEW_TOKENS = 64, 16, 48
+EOS_ID = 2
 SPECIALS = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>"}
 
 
@@ -77,9 +78,13 @@ def task(size: Size) -> textgym.Task:
 
 
 def model(size: Size) -> GPT2LMHeadModel:
-    """Returns the same random weights each time, with EOS so unlikely that hardly an episode ends early."""
+    """Returns the same random weights each time, with an EOS that is never drawn: all episodes are equally long."""
     lm = make_model(size.config, size.vocab_size, PROMPT_TOKENS + NEW_TOKENS, seed=0)
     assert isinstance(lm, GPT2LMHeadModel)
+    direction = torch.ones(size.width) / size.width**0.5
+    with torch.no_grad():
+        lm.transformer.ln_f.bias += 5 * direction
+        lm.transformer.wte.weight[EOS_ID] = -5 * direction  # its logit is 25 below the others'
     return lm
 
 

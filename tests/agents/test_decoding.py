@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from textgym.agents import fast_bodies
+from textgym.agents.affine import Affine
 from textgym.agents.decoding import Decoder, causal_hidden
 from textgym.agents.fast_decoding import FastDecoder
 from textgym.errors import ModelError
@@ -95,14 +96,15 @@ def test_cached_equals_uncached_for_any_architecture(name: str) -> None:
 def test_cached_equals_uncached_for_gpt2(gpt2: Any, decoder: type[Decoder], activation: str) -> None:
     model = gpt2(VOCAB, initializer_range=0.2, n_inner=48, activation_function=activation)
     assert fast_bodies.supports(model)
-    assert largest_difference(decoder(model, 7, LENGTH)) < 1e-5
+    head = () if decoder is Decoder else (Affine.of(model.lm_head),)
+    assert largest_difference(decoder(model, 7, LENGTH, *head)) < 1e-5
 
 
 @pytest.mark.parametrize("name", FAST)
 def test_cached_equals_uncached_for_fast_bodies(name: str) -> None:
     model = FAST[name]()
     assert fast_bodies.supports(model)
-    assert largest_difference(FastDecoder(model, 7, LENGTH)) < 1e-5
+    assert largest_difference(FastDecoder(model, 7, LENGTH, Affine.of(model.lm_head))) < 1e-5
 
 
 def test_the_fast_body_is_taken_for_what_it_computes_only(gpt2: Any) -> None:

@@ -82,7 +82,7 @@ def test_the_same_prompt_is_read_once(model: PreTrainedModel, monkeypatch: pytes
         "hidden",
         lambda body, tokens, *rest, **kw: (read.append(len(tokens)), whole(body, tokens, *rest, **kw))[1],
     )
-    plain, fast = Decoder(model, len(ids), LENGTH), FastDecoder(model, len(ids), LENGTH)
+    plain, fast = Decoder(model, len(ids), LENGTH), FastDecoder(model, len(ids), LENGTH, affine.Affine.of(model.lm_head))
     with torch.inference_mode():
         for step in range(6):
             assert torch.allclose(fast.advance(ids, lengths), plain.advance(ids, lengths), atol=1e-5)
@@ -97,7 +97,7 @@ def test_the_same_prompt_is_read_once(model: PreTrainedModel, monkeypatch: pytes
 
 def test_bfloat16_stays_within_its_rounding(model: PreTrainedModel) -> None:
     ids, lengths = np.random.default_rng(0).integers(0, VOCAB, (8, LENGTH)), np.arange(8) + 3
-    fast = FastDecoder(model, 8, LENGTH, torch.bfloat16)
+    fast = FastDecoder(model, 8, LENGTH, affine.Affine.of(model.lm_head), torch.bfloat16)
     with torch.inference_mode():
         for _ in range(10):
             hidden = fast.advance(ids, lengths).float()

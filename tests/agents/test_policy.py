@@ -182,11 +182,14 @@ def test_bfloat16_keeps_logits_and_values_in_float32() -> None:
         assert ours.dtype == torch.float32
         assert 0 < (ours - theirs).abs().mean() < 0.1
     ids = np.random.default_rng(0).integers(0, VOCAB, (3, LENGTH))
-    decoder = rounded.decoder(3)
+    decoders = [policy.decoder(3) for policy in (rounded, exact)]
     for length in (4, 5, 6):
-        choice = rounded.choose(decoder, ids, np.full(3, length))
-        assert choice.log_probs.dtype == choice.values.dtype == torch.float32
-    assert decoder.cache.layers[0].keys.dtype == torch.bfloat16
+        ours, theirs = (
+            policy.choose(decoder, ids, np.full(3, length))
+            for policy, decoder in zip((rounded, exact), decoders, strict=True)
+        )
+        assert ours.log_probs.dtype == ours.values.dtype == torch.float32
+        assert 0 < (ours.log_probs - theirs.log_probs).abs().max() < 0.1
 
 
 def test_a_model_object_is_used_itself() -> None:
