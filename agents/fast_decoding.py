@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from . import fast_bodies
-from .affine import Affine, Map
+from .affine import Affine
 from .decoding import Decoder, first_equal
 from .fast_bodies import FastBody
 

@@ -250,7 +250,7 @@ class TokenModel(nn.Module):
         return Affine(head.weight[: self.vocab_size], None if bias is None else bias[: self.vocab_size])
 
     def logits(self, hidden: torch.Tensor, decoder: ContextReader | None = None) -> torch.Tensor:
-        """Returns the scores of the environment's tokens, float32 ``(B, V)``; ``decoder`` is what ``hidden`` is from."""
+        """Returns the scores of the environment's tokens, float32 ``(B, V)``; see `distribution`."""
         hidden = hidden.float()
         if self._encodes:
             hidden = hidden * seq2seq.head(self.lm)[0]
