@@ -18,7 +18,7 @@ from textgym.errors import OptionError
 if TYPE_CHECKING:
     from textgym.evaluation import Run, RunConfig
 
-WATCHED = 32
+WATCHED = 8
 """Episodes of the evaluations before and after a run; the bench measures with more."""
 
 CHECKPOINTS = 4
