@@ -5,6 +5,7 @@
     title: What a warm start gives
     ids:                                     # or the name of a suite
       TextGen-Target-v0: {timesteps: 16000}
+    n_envs: 32                               # of all ids that say nothing else; `timesteps`, too
     seeds: [0, 1, 2]
     episodes: 256
     rows:
@@ -306,9 +307,9 @@ def parse(content: Any, name: str) -> Table:
         if ids not in suites:
             raise OptionError(f"The table {name!r} names the suite {ids!r}.{suggest(ids, suites)}")
         given["ids"] = dict.fromkeys(suites[ids])
-    default = given.pop("timesteps", None)
+    default = {name: given.pop(name, None) for name in ("timesteps", "n_envs")}
     budgets = {
-        env_id: _made(Budget, {"timesteps": default, **_mapping(budget, env_id)}, env_id)
+        env_id: _made(Budget, {**default, **_mapping(budget, env_id)}, env_id)
         for env_id, budget in _mapping(given.get("ids"), "ids").items()
     }
     rows = tuple(_row(label, row) for label, row in _mapping(given.get("rows"), "rows").items())
