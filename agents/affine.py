@@ -13,6 +13,8 @@ from torch import nn
 from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
 
+from .lora import LowRank, low_rank
+
 Map = Callable[[torch.Tensor], torch.Tensor]
 """Maps ``(S, in)`` to ``(S, out)``."""
 
@@ -32,21 +34,18 @@ class Affine:
     gelu: bool = False
 
     @classmethod
-    def of(cls, module: Any, gelu: bool = False) -> Affine:
-        """Returns the map that a ``Linear`` or `Conv1D` computes, on its own weights."""
-        return cls(module.weight.t() if isinstance(module, Conv1D) else module.weight, module.bias, gelu)
-
-    @classmethod
     def join(cls, parts: list[Affine]) -> Affine:
         """Returns one map with the outputs of all ``parts``, end to end; their weights are copied."""
-        if len(parts) == 1:
-            return parts[0]
         biases = [part.bias for part in parts if part.bias is not None]
         return cls(torch.cat([part.weight for part in parts]), torch.cat(biases) if biases else None)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         y = F.linear(x, self.weight, self.bias)
         return F.gelu(y, approximate="tanh") if self.gelu else y
+
+    def merged(self) -> Affine:
+        """Returns itself; see `Adapted.merged`."""
+        return self
 
     def packed(self, dtype: torch.dtype, rows: int) -> Map:
         """Returns the same map on a copy of the weights in ``dtype``, packed where this machine gains by it.
@@ -60,6 +59,37 @@ class Affine:
         if weight.device.type == "cpu" and can_pack(dtype):
             return _Packed(_pack(weight.contiguous(), rows), bias, self.gelu)
         return Affine(weight, bias, self.gelu)
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """x Wᵀ + scale · x Aᵀ Bᵀ + b: an affine map with a low-rank adapter on it.
+
+    Attributes:
+        base: The map under the adapter.
+        adapter: A, B and the scale.
+    """
+
+    base: Affine
+    adapter: LowRank
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        _, down, up, scale = self.adapter
+        y = F.linear(x, self.base.weight, self.base.bias) + scale * F.linear(F.linear(x, down), up)
+        return F.gelu(y, approximate="tanh") if self.base.gelu else y
+
+    def merged(self) -> Affine:
+        """Returns the same map as one matrix, as it is now."""
+        _, down, up, scale = self.adapter
+        return Affine(self.base.weight + scale * up @ down, self.base.bias, self.base.gelu)
+
+
+def affine(module: Any, gelu: bool = False) -> Affine | Adapted:
+    """Returns the map that a layer of `plain` computes, on its own weights; ``gelu`` says what follows it."""
+    adapter = low_rank(module)
+    layer = module if adapter is None else adapter.base
+    base = Affine(layer.weight.t() if isinstance(layer, Conv1D) else layer.weight, layer.bias, gelu)
+    return base if adapter is None else Adapted(base, adapter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +135,7 @@ def _packed_linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | N
 
 
 def plain(modules: list[nn.Module]) -> bool:
-    """Whether every module is exactly a ``Linear`` or a `Conv1D`: no adapters, no quantised weights."""
-    return all(type(module) in (nn.Linear, Conv1D) for module in modules)
+    """Whether every module is exactly a ``Linear`` or a `Conv1D`, as it is or under a LoRA adapter of `agents.lora`."""
+    adapters = [low_rank(module) for module in modules]
+    layers = [module if adapter is None else adapter.base for module, adapter in zip(modules, adapters, strict=True)]
+    return all(type(layer) in (nn.Linear, Conv1D) for layer in layers)

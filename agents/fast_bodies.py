@@ -24,7 +24,7 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from .affine import Affine, Map, plain
+from .affine import Adapted, Affine, Map, affine, plain
 
 TANH_GELU = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
 """Names that transformers gives to one function, gelu with the tanh approximation."""
@@ -36,7 +36,7 @@ Attention = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tens
 """Mixes values: from the number of a layer, its queries ``(S, H, D / H)``, keys and values ``(S, G, D / H)``, to
 ``(S, D)``."""
 
-Finish = Callable[[Affine], Map]
+Finish = Callable[[Affine | Adapted], Map]
 """What becomes of the maps of a body: themselves, or a packed copy."""
 
 
@@ -114,11 +114,11 @@ class GPT2Body(FastBody):
         self._layers = [
             _GPT2Layer(
                 norm(block.ln_1),
-                finish(Affine.of(block.attn.c_attn)),
-                finish(Affine.of(block.attn.c_proj)),
+                finish(affine(block.attn.c_attn)),
+                finish(affine(block.attn.c_proj)),
                 norm(block.ln_2),
-                finish(Affine.of(block.mlp.c_fc, gelu=True)),
-                finish(Affine.of(block.mlp.c_proj)),
+                finish(affine(block.mlp.c_fc, gelu=True)),
+                finish(affine(block.mlp.c_proj)),
             )
             for block in body.h
         ]
@@ -163,8 +163,10 @@ class LlamaBody(FastBody):
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
 
         def maps(*modules: nn.Module) -> tuple[Map, ...]:
-            parts = [Affine.of(module) for module in modules]
-            return tuple(finish(part) for part in ([Affine.join(parts)] if joined else parts))
+            parts = [affine(module) for module in modules]
+            if joined:
+                return (finish(Affine.join([part.merged() for part in parts])),)
+            return tuple(finish(part) for part in parts)
 
         self._tokens = _cast(body.embed_tokens.weight, dtype)
         self._rotary = body.rotary_emb
@@ -172,10 +174,10 @@ class LlamaBody(FastBody):
             _LlamaLayer(
                 _cast(block.input_layernorm.weight, dtype),
                 maps(block.self_attn.q_proj, block.self_attn.k_proj, block.self_attn.v_proj),
-                finish(Affine.of(block.self_attn.o_proj)),
+                finish(affine(block.self_attn.o_proj)),
                 _cast(block.post_attention_layernorm.weight, dtype),
                 maps(block.mlp.gate_proj, block.mlp.up_proj),
-                finish(Affine.of(block.mlp.down_proj)),
+                finish(affine(block.mlp.down_proj)),
             )
             for block in body.layers
         ]
@@ -210,7 +212,7 @@ class LlamaBody(FastBody):
 
 
 def supports(lm: PreTrainedModel) -> bool:
-    """Whether ``lm`` is exactly what this module computes: no adapters, hooks or variants, every layer as it came."""
+    """Whether ``lm`` is just what this module computes: no hooks, no variants, every layer plain or under LoRA."""
     if any(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module) for module in lm.modules()):
         return False  # somebody's own, or layers that are to be computed again for their gradient
     return _is_gpt2(lm) or _is_llama(lm)
@@ -229,8 +231,8 @@ def packed_copy(lm: PreTrainedModel, dtype: torch.dtype, rows: int) -> FastBody:
     An update of the weights spoils it: what is packed stays, what needed no copy moves.
     """
 
-    def finish(part: Affine) -> Map:
-        return part.packed(dtype, rows)
+    def finish(part: Affine | Adapted) -> Map:
+        return part.merged().packed(dtype, rows)
 
     with torch.inference_mode():
         return GPT2Body(lm, dtype, finish) if _is_gpt2(lm) else LlamaBody(lm, dtype, finish, joined=True)

@@ -12,7 +12,7 @@ import copy
 import dataclasses
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -98,6 +98,36 @@ def inject(lm: PreTrainedModel, options: dict[str, Any]) -> None:
 def adapted(lm: nn.Module) -> bool:
     """Whether the model holds an adapter."""
     return hasattr(lm, "peft_config")
+
+
+class LowRank(NamedTuple):
+    """What an adapted linear layer adds to the one under it: scale · x Aᵀ Bᵀ.
+
+    Attributes:
+        base: The layer under the adapter.
+        down: A, ``(r, in)``.
+        up: B, ``(out, r)``.
+        scale: What the product is multiplied by.
+    """
+
+    base: nn.Module
+    down: torch.Tensor
+    up: torch.Tensor
+    scale: float
+
+
+def low_rank(module: nn.Module) -> LowRank | None:
+    """Returns what an adapted layer adds, or None where it is no such layer, or does something else besides."""
+    kind = type(module)
+    if (kind.__module__, kind.__name__) != ("peft.tuners.lora.layer", "Linear"):  # without importing peft
+        return None
+    layer: Any = module
+    if layer.active_adapters != ["default"] or layer.disable_adapters or layer.merged or layer.use_dora["default"]:
+        return None
+    down, up = layer.lora_A["default"], layer.lora_B["default"]
+    if down.bias is not None or up.bias is not None:
+        return None
+    return LowRank(layer.get_base_layer(), down.weight, up.weight, layer.scaling["default"])
 
 
 def base_of(lm: PreTrainedModel) -> PreTrainedModel:

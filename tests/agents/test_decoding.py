@@ -96,7 +96,7 @@ def test_cached_equals_uncached_for_any_architecture(name: str) -> None:
 def test_cached_equals_uncached_for_gpt2(gpt2: Any, decoder: type[Decoder], activation: str) -> None:
     model = gpt2(VOCAB, initializer_range=0.2, n_inner=48, activation_function=activation)
     assert fast_bodies.supports(model)
-    head = () if decoder is Decoder else (Affine.of(model.lm_head),)
+    head = () if decoder is Decoder else (Affine(model.lm_head.weight, None),)
     assert largest_difference(decoder(model, 7, LENGTH, *head)) < 1e-5
 
 
@@ -104,7 +104,7 @@ def test_cached_equals_uncached_for_gpt2(gpt2: Any, decoder: type[Decoder], acti
 def test_cached_equals_uncached_for_fast_bodies(name: str) -> None:
     model = FAST[name]()
     assert fast_bodies.supports(model)
-    assert largest_difference(FastDecoder(model, 7, LENGTH, Affine.of(model.lm_head))) < 1e-5
+    assert largest_difference(FastDecoder(model, 7, LENGTH, Affine(model.lm_head.weight, None))) < 1e-5
 
 
 def test_the_fast_body_is_taken_for_what_it_computes_only(gpt2: Any) -> None:

@@ -15,7 +15,7 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from textgym.agents import affine, fast_bodies, fast_decoding
+from textgym.agents import affine, fast_bodies, fast_decoding, lora
 from textgym.agents.decoding import Decoder, causal_hidden
 from textgym.agents.fast_decoding import FastDecoder
 from textgym.agents.models import make_model
@@ -30,12 +30,26 @@ def llama_like(cls: Any, config: Any, **changes: Any) -> PreTrainedModel:
     return cls(config(**{**sizes, **ids, "initializer_range": 0.2, **changes})).eval()
 
 
-MODELS = {
+PLAIN = {
     "gpt2": lambda: make_model({"n_layer": 2, "n_embd": 32, "n_head": 4, "initializer_range": 0.2}, VOCAB, LENGTH, 0),
     "llama": lambda: llama_like(LlamaForCausalLM, LlamaConfig, num_key_value_heads=2, attention_bias=True),
     "qwen2": lambda: llama_like(Qwen2ForCausalLM, Qwen2Config, num_key_value_heads=1),
     "mistral": lambda: llama_like(MistralForCausalLM, MistralConfig, num_key_value_heads=4, sliding_window=None),
 }
+
+
+def adapted(lm: PreTrainedModel) -> PreTrainedModel:
+    """Puts an adapter that has learnt something into a model."""
+    torch.manual_seed(1)
+    lora.inject(lm, {"r": 3})
+    with torch.no_grad():
+        for name, weight in lm.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(std=0.2)
+    return lm
+
+
+MODELS = PLAIN | {f"{name}, adapted": lambda name=name: adapted(PLAIN[name]()) for name in ("gpt2", "llama")}
 
 
 @pytest.fixture(params=MODELS)
@@ -83,7 +97,7 @@ def test_the_same_prompt_is_read_once(model: PreTrainedModel, monkeypatch: pytes
         lambda body, tokens, *rest, **kw: (read.append(len(tokens)), whole(body, tokens, *rest, **kw))[1],
     )
     plain = Decoder(model, len(ids), LENGTH)
-    fast = FastDecoder(model, len(ids), LENGTH, affine.Affine.of(model.lm_head))
+    fast = FastDecoder(model, len(ids), LENGTH, affine.Affine(model.lm_head.weight, None))
     with torch.inference_mode():
         for step in range(6):
             assert torch.allclose(fast.advance(ids, lengths), plain.advance(ids, lengths), atol=1e-5)
@@ -98,13 +112,20 @@ def test_the_same_prompt_is_read_once(model: PreTrainedModel, monkeypatch: pytes
 
 def test_bfloat16_stays_within_its_rounding(model: PreTrainedModel) -> None:
     ids, lengths = np.random.default_rng(0).integers(0, VOCAB, (8, LENGTH)), np.arange(8) + 3
-    fast = FastDecoder(model, 8, LENGTH, affine.Affine.of(model.lm_head), torch.bfloat16)
+    fast = FastDecoder(model, 8, LENGTH, affine.Affine(model.lm_head.weight, None), torch.bfloat16)
     with torch.inference_mode():
         for _ in range(10):
             hidden = fast.advance(ids, lengths).float()
             exact = causal_hidden(model, torch.from_numpy(ids))[torch.arange(8), torch.from_numpy(lengths) - 1]
             assert (hidden - exact).abs().mean() < 0.02 * exact.abs().mean().clamp(min=1.0)
             lengths = lengths + 1
+
+
+def test_an_adapter_that_does_more_is_left_to_its_own_forward() -> None:
+    model = PLAIN["gpt2"]()
+    assert fast_bodies.supports(model)
+    lora.inject(model, {"use_dora": True})
+    assert not fast_bodies.supports(model)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -114,7 +135,7 @@ def test_a_packed_map_is_the_map(dtype: torch.dtype, bias: bool) -> None:
     linear = torch.nn.Linear(40, 72, bias=bias)
     x = torch.randn(9, 40)
     with torch.inference_mode():
-        found = affine.Affine.of(linear).packed(dtype, 9)(x.to(dtype)).float()
+        found = affine.Affine(linear.weight, linear.bias).packed(dtype, 9)(x.to(dtype)).float()
         assert torch.allclose(found, linear(x), atol=1e-5 if dtype == torch.float32 else 0.03)
 
 
@@ -126,6 +147,6 @@ def test_a_machine_without_the_packed_products_does_without(monkeypatch: pytest.
     affine.can_pack.cache_clear()
     try:
         assert not affine.can_pack(torch.float32)
-        assert isinstance(affine.Affine.of(torch.nn.Linear(4, 4)).packed(torch.float32, 2), affine.Affine)
+        assert isinstance(affine.Affine(torch.ones(4, 4), None).packed(torch.float32, 2), affine.Affine)
     finally:
         affine.can_pack.cache_clear()
