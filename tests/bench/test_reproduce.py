@@ -102,7 +102,7 @@ def test_a_table_that_cannot_be_is_refused(content: Any, said: str) -> None:
 
 
 def test_an_unknown_table_names_the_known_ones() -> None:
-    with pytest.raises(OptionError, match="algorithms, core, imdb, walks"):
+    with pytest.raises(OptionError, match="algorithms, core, imdb, imdb_trl, walks"):
         recipes.load("cores.yml")
 
 
