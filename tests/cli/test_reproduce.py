@@ -188,3 +188,12 @@ def test_the_agents_of_a_shipped_table_can_be_made(name: str, tmp_path: Path) ->
             config = work.config(job)
             assert agents.new(config, "cpu").num_timesteps == 0
             assert config.total_timesteps == table.timesteps(job)
+
+
+@pytest.mark.slow
+def test_published_numbers_come_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another machine rounds otherwise, so its runs are other runs; their numbers lie where those of a new seed do."""
+    monkeypatch.chdir(Path(__file__).parents[2])
+    cells = [f"--only={cell}" for cell in ("ppo/Target/0", "reinforce/Target/1", "rloo/Target/2")]
+    result = run("algorithms", "--check", "--processes", 2, *cells)
+    assert result.exit_code == 0, result.output
