@@ -154,7 +154,8 @@ class TransformerPolicy(BasePolicy):
         self.value_model = value_model_of(self.token_model) if value_head == "separate" else None
         freeze(lm, train)
         self.differentiable_entropy = True
-        """Whether `evaluate_actions` returns an entropy with a gradient; without it the update is a third faster."""
+        """Whether `evaluate_actions` returns the entropy, with its gradient. Without it the entropy is estimated by −log π
+        of the tokens drawn, as SB3 does where a law has no formula for it, and the update is a third faster."""
         self._seed = int(torch.randint(2**62, ())) if seed is None else seed
         self._generator: torch.Generator | None = None
         self._updates = 0
@@ -361,8 +362,7 @@ class TransformerPolicy(BasePolicy):
         hidden = self._hidden(obs)
         values, law = self._values_of(obs, hidden), self._law(obs, hidden)
         log_prob = law.log_prob(actions)
-        with torch.set_grad_enabled(self.differentiable_entropy and torch.is_grad_enabled()):
-            entropy = law.entropy()
+        entropy = law.entropy() if self.differentiable_entropy else -log_prob.detach()
         return values, log_prob, entropy
 
     def _hidden(self, obs: Observation | EpisodeBatch, model: TokenModel | None = None) -> torch.Tensor:
