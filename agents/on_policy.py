@@ -369,6 +369,15 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
     def kl_to_reference(self, episodes: Sequence[Episode]) -> float:
         """Returns KL(π ‖ reference) in nat a token, over the contexts that ``episodes`` went through.
 
+        Raises:
+            AgentError: If the agent has no reference.
+        """
+        lengths = [episode.length for episode in episodes]
+        return float(np.average(self.kls_to_reference(episodes), weights=lengths))
+
+    def kls_to_reference(self, episodes: Sequence[Episode]) -> np.ndarray:
+        """Returns KL(π ‖ reference) in nat a token of each episode, float64 ``(E,)``, over its contexts.
+
         Each context contributes its exact divergence, over the whole vocabulary: less noisy than any estimator that
         sees only the token drawn.
 
@@ -390,7 +399,7 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         (divergence,) = written.score(
             lambda batch: policy.episode_law(batch).kl(reference.episode_law(batch))[None], self.device
         )
-        return float(divergence[written.response_mask].mean())
+        return divergence.sum(1, dtype=np.float64) / written.response_mask.sum(1)
 
     def token_traces(self, episodes: Sequence[Episode], action_mask: np.ndarray | None = None) -> list[Trace]:
         """Returns what this agent says of each token of some episodes; see `textgym.agents.traces`."""

@@ -154,8 +154,11 @@ class TransformerPolicy(BasePolicy):
         self.value_model = value_model_of(self.token_model) if value_head == "separate" else None
         freeze(lm, train)
         self.differentiable_entropy = True
-        """Whether `evaluate_actions` returns the entropy, with its gradient. Without it the entropy is estimated by −log π
-        of the tokens drawn, as SB3 does where a law has no formula for it, and the update is a third faster."""
+        """Whether `evaluate_actions` returns the entropy, with its gradient.
+
+        Without it the entropy is estimated by −log π of the tokens drawn, as SB3 does where a law has no formula for
+        it, and the update is a third faster.
+        """
         self._seed = int(torch.randint(2**62, ())) if seed is None else seed
         self._generator: torch.Generator | None = None
         self._updates = 0

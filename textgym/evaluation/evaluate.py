@@ -178,8 +178,8 @@ def _kl(agent: Any, episodes: tuple[Episode, ...], seed: int) -> dict[str, Metri
     if getattr(agent, "reference", None) is None:
         return {}
     lengths = np.array([episode.length for episode in episodes])
-    means = np.array([agent.kl_to_reference([episode]) for episode in episodes])
-    return {"kl": Metric.of(statistics.bootstrap_ratio(means * lengths, lengths, seed=seed), "ratio")}
+    kls = agent.kls_to_reference(episodes)
+    return {"kl": Metric.of(statistics.bootstrap_ratio(kls * lengths, lengths, seed=seed), "ratio")}
 
 
 def _reference_perplexity(agent: Any, episodes: tuple[Episode, ...], task: Task, seed: int) -> dict[str, Metric]:
