@@ -82,7 +82,10 @@ def test_the_same_prompt_is_read_once(model: PreTrainedModel, monkeypatch: pytes
         "hidden",
         lambda body, tokens, *rest, **kw: (read.append(len(tokens)), whole(body, tokens, *rest, **kw))[1],
     )
-    plain, fast = Decoder(model, len(ids), LENGTH), FastDecoder(model, len(ids), LENGTH, affine.Affine.of(model.lm_head))
+    plain, fast = (
+        Decoder(model, len(ids), LENGTH),
+        FastDecoder(model, len(ids), LENGTH, affine.Affine.of(model.lm_head)),
+    )
     with torch.inference_mode():
         for step in range(6):
             assert torch.allclose(fast.advance(ids, lengths), plain.advance(ids, lengths), atol=1e-5)
