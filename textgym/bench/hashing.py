@@ -70,11 +70,11 @@ def prompt_hash(prompts: Iterable[str]) -> str:
 
 def cache_key(**parts: Any) -> str:
     """Returns the name of a result in the cache: the hash of what it hangs on, and of the code that played it."""
-    return _digest(json.dumps({**parts, "code": _code()}, sort_keys=True))
+    return _digest(json.dumps({**parts, "code": code_hash()}, sort_keys=True))
 
 
 @cache
-def _code() -> str:
+def code_hash() -> str:
     """Returns the hash of this package's own source: a version number does not tell two checkouts apart."""
     folders = []
     for name in PACKAGES:

@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any, NamedTuple
-
-import gymnasium as gym
 
 from textgym import registry
 from textgym.bench import hashing
 from textgym.bench.measures import gap, marks, measures
-from textgym.bench.results import Bench, BenchConfig, Cell, EpisodeRecord, Key, rounded
+from textgym.bench.results import BenchConfig, Cell, EpisodeRecord, Key, rounded
 from textgym.env import allowed_mask
-from textgym.errors import DataError
+from textgym.errors import RunError
 from textgym.evaluation.evaluate import Played, play
 from textgym.evaluation.held_out import gold
 from textgym.evaluation.report import Episode
-from textgym.evaluation.versions import versions
-from textgym.tasks import Task
 from textgym.tokenizers import Tokenizer
 
 Load = Callable[[str, str, Mapping[str, Any]], Any]
@@ -30,71 +25,37 @@ NUM_ENVS = 64
 """Episodes side by side. A constant: what a larger batch rounds otherwise may move a draw in a few millions."""
 
 
-CACHED = "cached"
-"""Label of a cell in the cache, whatever it was played as."""
-
-
 class Job(NamedTuple):
     """A cell to play; it travels to worker processes.
 
     Attributes:
-        path: Folder of the bench.
-        config: Its config.
+        config: Of its bench.
         key: The cell.
         load: Makes the agent.
-        cache: Folder of results that were played before, by content, or None.
+        content: Hash of the agent's source, where the cell was asked for.
     """
 
-    path: Path
     config: BenchConfig
     key: Key
     load: Load
-    cache: Path | None
+    content: str
 
 
-def fill(job: Job) -> None:
-    """Puts a cell into the folder of its bench: from the cache where it has it, else by playing it."""
-    bench, config = Bench(job.path, job.config), job.config
-    agent, run, env_id = job.key
-    source = config.agents[agent][run]
-    content = hashing.agent_hash(source)
-    name = None
-    if job.cache is not None and content:
-        task: Task = gym.make(env_id, **config.env_kwargs, split=config.split).unwrapped.task  # type: ignore[attr-defined]
-        name = hashing.cache_key(
-            agent=content,
-            env_id=env_id,
-            task=hashing.task_hash(task, config.episodes),
-            env_kwargs=dict(config.env_kwargs),
-            settings=[config.episodes, config.seed, config.split, config.deterministic],
-            versions=versions(),
+def made(job: Job) -> tuple[Cell, list[EpisodeRecord]]:
+    """Plays a cell.
+
+    Raises:
+        RunError: If the agent's files are not those that were asked for.
+    """
+    agent, run, _ = job.key
+    source = job.config.agents[agent][run]
+    if hashing.agent_hash(source) != job.content:
+        raise RunError(
+            f"{source!r} does not hold here what it held where the bench was started. Where cells are played on other "
+            "machines, its files must lie there under the same path; and nobody may write to them meanwhile."
         )
-    if job.cache is not None and name is not None and copied(job.cache / name, bench, job.key):
-        return
     with one_thread():
-        cell, records = played_cell(config, job.key, job.load, content)
-    bench.add(cell, records)
-    if job.cache is not None and name is not None:
-        Bench(job.cache / name, config).add(_renamed(cell, CACHED, 0, source), records)
-
-
-def copied(folder: Path, bench: Bench, key: Key) -> bool:
-    """Copies a cell of the cache into a bench under its own label; False where the cache has none, or a spoilt one."""
-    agent, run, env_id = key
-    stored, kept = Bench(folder, bench.config), (CACHED, 0, env_id)
-    try:
-        cell = stored.cell(kept)
-        if cell is None:
-            return False
-        records = stored.episodes(kept)
-    except DataError:
-        return False
-    bench.add(_renamed(cell, agent, run, bench.config.agents[agent][run]), records)
-    return True
-
-
-def _renamed(cell: Cell, agent: str, run: int, source: str) -> Cell:
-    return replace(cell, agent=agent, run=run, source=source)
+        return played_cell(job.config, job.key, job.load, job.content)
 
 
 def played_cell(config: BenchConfig, key: Key, load: Load, content: str) -> tuple[Cell, list[EpisodeRecord]]:

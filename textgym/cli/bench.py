@@ -14,6 +14,7 @@ from rich.table import Table
 from textgym import registry
 from textgym.cli import agents
 from textgym.cli.console import bar, out
+from textgym.cli.crew import CpusOption, Crew, GpusOption, ProcessesOption, RayOption
 from textgym.cli.options import DeviceOption, EnvOption, SeedOption, SplitOption, env_kwargs
 from textgym.errors import OptionError, suggest
 
@@ -25,6 +26,8 @@ EXAMPLES = """
 `textgym bench --agent random --agent tiny --suite core --out benches/tiny --processes 2`
 
 `textgym bench --agent ppo=runs/seed0 --agent ppo=runs/seed1 --env-id TextGen-Sentiment-v0 --out benches/ppo`
+
+`textgym bench --agent ppo=/shared/runs/seed0 --suite core --out benches/ppo --ray 10.0.0.1:6379`
 
 A bench that was interrupted goes on where it was: run the same command again.
 """
@@ -60,7 +63,10 @@ def command(
     limit: Annotated[
         int | None, typer.Option(help="Cells to play at most, this time.", min=1, show_default=False)
     ] = None,
-    processes: Annotated[int, typer.Option(help="Cells played at a time, one thread each.", min=1)] = 1,
+    processes: ProcessesOption = 1,
+    ray: RayOption = None,
+    num_cpus: CpusOption = None,
+    num_gpus: GpusOption = None,
     cache: Annotated[
         str | None,
         typer.Option(
@@ -83,14 +89,13 @@ def command(
         seed=seed,
         deterministic=deterministic,
     )
-    agents.check_device(device)
-    load = partial(load_agent, device)
+    crew = Crew(processes, ray, num_cpus, num_gpus, device)
     with bar("cells") as progress:
         made = bench.run(
             config,
             path,
-            load,
-            processes=processes,
+            partial(load_agent, crew.device_of_a_cell),
+            workers=crew.workers(),
             limit=limit,
             cache=cache_folder() if cache is None else None if cache == NO_CACHE else Path(cache),
             progress=progress,

@@ -26,6 +26,7 @@ from textgym.cli import (
     tune,
 )
 from textgym.cli.console import Commands
+from textgym.cli.crew import Command
 
 app = typer.Typer(
     cls=Commands,
@@ -54,7 +55,7 @@ for module in (
     reproduce,
     export_task,
 ):
-    app.command(name=module.NAME, epilog=module.EXAMPLES)(module.command)
+    app.command(name=module.NAME, cls=Command, epilog=module.EXAMPLES)(module.command)
 app.add_typer(reward_model.app, name=reward_model.NAME)
 app.add_typer(assets.app, name=assets.NAME)
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from textgym.cli.console import INTERRUPTED, err, out
+from textgym.cli.crew import CpusOption, Crew, GpusOption, ProcessesOption, RayOption
 from textgym.cli.options import DeviceOption
 from textgym.errors import OptionError
 
@@ -26,6 +27,8 @@ EXAMPLES = """
 `textgym reproduce algorithms --processes 2` goes on where it was cut off.
 
 `textgym reproduce core --only PPO/Sentiment --only random`
+
+`textgym reproduce core --ray --out /shared/core` fans the cells out over a Ray cluster whose nodes share that folder.
 
 `textgym reproduce my_table.yml --out runs/mine --timesteps-scale 0.1`
 
@@ -68,7 +71,10 @@ def command(
             show_default=False,
         ),
     ] = None,
-    processes: Annotated[int, typer.Option(help="Cells made side by side, on one thread each.", min=1)] = 1,
+    processes: ProcessesOption = 1,
+    ray: RayOption = None,
+    num_cpus: CpusOption = None,
+    num_gpus: GpusOption = None,
     timesteps_scale: Annotated[
         float, typer.Option(help="Multiplies every budget; such a table is not published.")
     ] = 1.0,
@@ -93,15 +99,16 @@ def command(
         raise OptionError(f"--timesteps-scale is above 0. Actual value: {timesteps_scale}.")
     if check and (write or timesteps_scale != 1):
         raise OptionError("--check compares with what is published; leave out --write and --timesteps-scale.")
+    crew = Crew(processes, ray, num_cpus, num_gpus, device)
     asked = recipes.load(table)
     needs.require(asked)
     asked.register()
     if check:
-        _check(asked, only or [], path, processes, results, device)
+        _check(asked, only or [], path, crew, results)
         return
     folder = path or Path("runs", "reproduce", asked.name)
     jobs = recipes.chosen(asked.jobs(), only or [])
-    bench, made, seconds = _make(asked, jobs, folder, processes, timesteps_scale, device)
+    bench, made, seconds = _make(asked, jobs, folder, crew, timesteps_scale)
     published = _write(asked, bench, timesteps_scale)
     out.print(_grid(published, asked))
     out.print(f"\n{len(made.done)} cells in {seconds:,.0f} s: {folder / 'README.md'}", soft_wrap=True)
@@ -110,48 +117,40 @@ def command(
         raise typer.Exit(FAILED)
 
 
-def _make(
-    table: Table, jobs: list[Job], folder: Path, processes: int, scale: float, device: str
-) -> tuple[Bench, Made, float]:
+def _make(table: Table, jobs: list[Job], folder: Path, crew: Crew, scale: float) -> tuple[Bench, Made, float]:
     """Makes cells, told on stderr, and returns the bench that holds them."""
     from textgym.bench import BenchConfig
     from textgym.bench.reproduce import make
     from textgym.bench.results import Bench
-    from textgym.cli import agents
     from textgym.cli.cells import BENCH, Work
 
-    agents.check_device(device)
     config = BenchConfig(table.sources(), tuple(table.ids), table.env_kwargs, table.episodes)
     bench = Bench.create(folder / BENCH, config)
-    begun, start = dict[str, float](), time.monotonic()
+    start = time.monotonic()
 
-    def started(job: Job) -> None:
-        begun[str(job)] = time.monotonic()
-
-    def ended(job: Job, problem: str | None) -> None:
-        took = f"{time.monotonic() - begun[str(job)]:.0f} s" if str(job) in begun else ""
+    def ended(job: Job, problem: str | None, seconds: float) -> None:
         if problem is None:
-            err.print(f"{escape(str(job))}  {took}", soft_wrap=True)
+            err.print(f"{escape(str(job))}  {seconds:.0f} s", soft_wrap=True)
         else:
             err.print(f"[bold red]{escape(str(job))}[/] failed: {escape(problem)}", soft_wrap=True)
 
     try:
-        work = Work(table, folder, scale, device)
-        made = make(table, jobs, work, processes=processes, started=started, ended=ended)
+        work = Work(table, folder, scale, crew.device_of_a_cell)
+        made = make(table, jobs, work, ended=ended, workers=crew.workers(folder))
     except KeyboardInterrupt:
         err.print("\nInterrupted. The same command goes on.", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
     return bench, made, time.monotonic() - start
 
 
-def _check(table: Table, only: list[str], path: Path | None, processes: int, results: Path, device: str) -> None:
+def _check(table: Table, only: list[str], path: Path | None, crew: Crew, results: Path) -> None:
     from textgym.bench import published, recipes
 
     known = published.Published.load(results / f"{table.name}.json")
     published.check_same(known, table)  # before hours of training
     jobs = recipes.chosen(table.jobs(), only) if only else _few(table)
     with tempfile.TemporaryDirectory() as temporary:
-        bench, made, _ = _make(table, jobs, path or Path(temporary), processes, 1.0, device)
+        bench, made, _ = _make(table, jobs, path or Path(temporary), crew, 1.0)
         if made.failed:
             raise typer.Exit(FAILED)
         checks = published.check(known, bench, jobs)
