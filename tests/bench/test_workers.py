@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -125,3 +128,37 @@ def test_what_a_cell_takes_is_checked() -> None:
 )
 def test_an_address_may_be_left_out(given: list[str], understood: list[str]) -> None:
     assert with_address(given) == understood
+
+
+ORPHANS = """
+import os, sys, time
+from pathlib import Path
+from textgym.bench.workers import local
+
+def sleep(folder):
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    jobs = [sys.argv[1]] * 2
+    with local(2) as workers:
+        list(workers.run(sleep, lambda: jobs.pop() if jobs else None))
+"""
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    script, pids = tmp_path / "owner.py", tmp_path / "pids"
+    script.write_text(ORPHANS)
+    pids.mkdir()
+    owner = subprocess.Popen([sys.executable, str(script), str(pids)])
+    assert within(60, lambda: len(list(pids.iterdir())) == 2)
+    owner.kill()
+    owner.wait()
+    assert within(20, lambda: not any(Path("/proc", pid.name).exists() for pid in pids.iterdir()))
+
+
+def within(seconds: float, true: Callable[[], bool]) -> bool:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.1)
+    return true()
