@@ -87,7 +87,7 @@ class Adapted:
 def affine(module: Any, gelu: bool = False) -> Affine | Adapted:
     """Returns the map that a layer of `plain` computes, on its own weights; ``gelu`` says what follows it."""
     adapter = low_rank(module)
-    layer = module if adapter is None else adapter.base
+    layer: Any = module if adapter is None else adapter.base
     base = Affine(layer.weight.t() if isinstance(layer, Conv1D) else layer.weight, layer.bias, gelu)
     return base if adapter is None else Adapted(base, adapter)
 
@@ -130,8 +130,8 @@ def _pack(weight: torch.Tensor, rows: int) -> torch.Tensor:
 
 
 def _packed_linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, gelu: bool) -> torch.Tensor:
-    after = ("gelu", [], "tanh") if gelu else ("none", [], "")
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, *after)
+    name, way = ("gelu", "tanh") if gelu else ("none", "")
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, name, [], way)
 
 
 def plain(modules: list[nn.Module]) -> bool:
