@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow lint typecheck format docs wheel assets bench clean
+.PHONY: help demo test test-slow lint typecheck format docs wheel assets bench guard clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ assets: $(VENV)/.installed-dev  ## make the shipped models again from scratch (h
 
 bench: $(VENV)/.installed-dev  ## run the programs in benchmarks/; each writes its results beside itself
 	$(BIN)/python -m benchmarks all
+
+guard: $(VENV)/.installed-dev  ## fail if collection or update has become slower than its peers by a third
+	$(BIN)/python -m benchmarks guard
 
 clean:  ## remove what the other targets made, the runs excepted
 	rm -rf $(VENV) .typecheck build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

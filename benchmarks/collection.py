@@ -21,9 +21,12 @@ STOCK_STEPS = {"tiny": 12, "small": 4}
 """Steps of stock SB3, whose cost grows with the prefix: the first few, which flatters it."""
 
 
-def generate(size: Size, dtype: torch.dtype) -> Callable[[], float]:
-    lm = model(size).to(dtype)
-    texts = [f"<bos> {prompt}" for prompt in prompts(size)[:EPISODES]]
+def generate(
+    size: Size, dtype: torch.dtype, episodes: int = EPISODES, new_tokens: int = NEW_TOKENS
+) -> Callable[[], float]:
+    """Returns a job that samples completions of different prompts, and returns their tokens."""
+    lm = model(size, new_tokens).to(dtype)
+    texts = [f"<bos> {prompt}" for prompt in prompts(size)[:episodes]]
     inputs = tokenizer(size)(texts, return_tensors="pt", add_special_tokens=False)
 
     def run() -> float:
@@ -35,18 +38,18 @@ def generate(size: Size, dtype: torch.dtype) -> Callable[[], float]:
                 temperature=1.0,
                 top_k=0,
                 top_p=1.0,
-                min_new_tokens=NEW_TOKENS,
-                max_new_tokens=NEW_TOKENS,
+                min_new_tokens=new_tokens,
+                max_new_tokens=new_tokens,
                 pad_token_id=0,
                 eos_token_id=EOS_ID,
             )
-        return EPISODES * NEW_TOKENS
+        return episodes * new_tokens
 
     return run
 
 
-if __name__ == "__main__":
-    for name, size in SIZES.items():
+def main(sizes: dict[str, Size], rounds: int) -> None:
+    for name, size in sizes.items():
         print(f"collection, {name}")
         jobs = {
             "textgym": agent(PPO, size).collect,
@@ -55,5 +58,9 @@ if __name__ == "__main__":
             "generate, bfloat16": generate(size, torch.bfloat16),
             "stock SB3": stock(size, EPISODES, STOCK_STEPS[name]).collect,
         }
-        rates = interleaved(jobs, ROUNDS)
-        report(f"collection_{name}", rates, ["generate", "stock SB3"], "tokens", **size._asdict())
+        peers = [job for job in jobs if not job.startswith("textgym")]
+        report(f"collection_{name}", interleaved(jobs, rounds), peers, "tokens", **size._asdict())
+
+
+if __name__ == "__main__":
+    main(SIZES, ROUNDS)

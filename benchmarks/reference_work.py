@@ -6,6 +6,7 @@ machinery. Every peer is given the same weights, prompts, lengths and law of sam
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -66,20 +67,20 @@ def free(prompts: list[str], completions: list[str], **columns: object) -> list[
     return [len(completion) % 7 / 7 for completion in completions]
 
 
-def task(size: Size) -> textgym.Task:
+def task(size: Size, new_tokens: int = NEW_TOKENS) -> textgym.Task:
     """Returns the task that our agents and stock SB3 play."""
     return textgym.make_task(
         data=prompts(size),
         tokenizer=tokenizer(size),
         reward=free,
         max_prompt_tokens=PROMPT_TOKENS,
-        max_new_tokens=NEW_TOKENS,
+        max_new_tokens=new_tokens,
     )
 
 
-def model(size: Size) -> GPT2LMHeadModel:
+def model(size: Size, new_tokens: int = NEW_TOKENS) -> GPT2LMHeadModel:
     """Returns the same random weights each time, with an EOS that is never drawn: all episodes are equally long."""
-    lm = make_model(size.config, size.vocab_size, PROMPT_TOKENS + NEW_TOKENS, seed=0)
+    lm = make_model(size.config, size.vocab_size, PROMPT_TOKENS + new_tokens, seed=0)
     assert isinstance(lm, GPT2LMHeadModel)
     direction = torch.ones(size.width) / size.width**0.5
     with torch.no_grad():
@@ -88,18 +89,24 @@ def model(size: Size) -> GPT2LMHeadModel:
     return lm
 
 
-def agent(cls: Any, size: Size, precision: str = "float32", **settings: Any) -> Phases:
+def agent(
+    cls: Any,
+    size: Size,
+    precision: str = "float32",
+    n_envs: int = EPISODES,
+    new_tokens: int = NEW_TOKENS,
+    **settings: Any,
+) -> Phases:
     """Returns one of our agents at this work; with a ``kl_coef`` in ``settings`` it keeps a reference."""
     return Phases(
         cls(
-            model(size),
-            task(size),
-            n_envs=EPISODES,
-            n_steps=NEW_TOKENS,
+            model(size, new_tokens),
+            task(size, new_tokens),
+            n_envs=n_envs,
             policy_kwargs={"precision": precision},
             seed=0,
             device="cpu",
-            **{"kl_coef": None, **settings},
+            **{"kl_coef": None, "n_steps": new_tokens, **settings},
         )
     )
 
@@ -156,8 +163,6 @@ class Phases:
 
 def matmul_rate(dtype: torch.dtype, seconds: float = 0.5) -> float:
     """Returns the arithmetic that matrix products of 1,024 reach here, in operations a second."""
-    import time
-
     a, b = torch.randn(1024, 1024, dtype=dtype), torch.randn(1024, 1024, dtype=dtype)
     count, start = 0, time.perf_counter()
     with torch.inference_mode():

@@ -1,8 +1,9 @@
 """Tokens a second of the update, one epoch: textgym's PPO against stock Stable-Baselines3 PPO and against the floor.
 
-Both run SB3's own ``train()``. Stock SB3 scores each token with a pass over its whole prefix. The floor is 6 ·
-parameters · tokens operations (forward and backward) at the rate that plain matrix products reach on this machine;
-parameters are those of the body and, for written tokens only, the head.
+Both run SB3's own ``train()`` with as many tokens to a step of the optimizer. Stock SB3 scores each token with a pass
+over its whole prefix, so it is given fewer tokens, in whole episodes. The floor is 6 · parameters · tokens operations
+(forward and backward) at the rate that plain matrix products reach on this machine; parameters are those of the body
+and, for written tokens only, the head.
 
 Run: python -m benchmarks update
 """
@@ -13,15 +14,15 @@ from collections.abc import Callable
 
 import torch
 from measure import interleaved, report
-from reference_work import EPISODES, NEW_TOKENS, PROMPT_TOKENS, SIZES, Phases, Size, agent, matmul_rate, stock
+from reference_work import NEW_TOKENS, PROMPT_TOKENS, SIZES, Phases, Size, agent, matmul_rate, stock
 
 from textgym.agents import PPO
 
 ROUNDS = 5
 EPOCH = {"n_epochs": 1, "learning_rate": 1e-6}
-OURS = {"batch_size": EPISODES * NEW_TOKENS // 4, **EPOCH}
-STOCK_ENVS, STOCK_TOKENS = 8, {"tiny": 768, "small": 384}
-"""Tokens that stock SB3 is given: whole episodes in few environments, as it pays for each token anew."""
+MINIBATCH = {"tiny": 768, "small": 384}
+"""Tokens to a step of the optimizer; all that stock SB3 is given, since it pays for each token anew."""
+STOCK_ENVS = 8
 
 
 def filled(phases: Phases) -> Callable[[], float]:
@@ -37,15 +38,19 @@ def floor(size: Size, dtype: torch.dtype) -> float:
     return matmul_rate(dtype) / operations
 
 
-if __name__ == "__main__":
-    for name, size in SIZES.items():
+def main(sizes: dict[str, Size], rounds: int) -> None:
+    for name, size in sizes.items():
         print(f"update, {name}")
-        tokens = STOCK_TOKENS[name]
+        settings = {"batch_size": MINIBATCH[name], **EPOCH}
         jobs = {
-            "textgym": filled(agent(PPO, size, **OURS)),
-            "textgym, bfloat16": filled(agent(PPO, size, "bfloat16", **OURS)),
-            "stock SB3": filled(stock(size, STOCK_ENVS, tokens // STOCK_ENVS, batch_size=tokens // 2, **EPOCH)),
+            "textgym": filled(agent(PPO, size, **settings)),
+            "textgym, bfloat16": filled(agent(PPO, size, "bfloat16", **settings)),
+            "stock SB3": filled(stock(size, STOCK_ENVS, MINIBATCH[name] // STOCK_ENVS, **settings)),
         }
-        rates = interleaved(jobs, ROUNDS)
+        rates = interleaved(jobs, rounds)
         floors = {"float32": floor(size, torch.float32), "bfloat16": floor(size, torch.bfloat16)}
         report(f"update_{name}", rates, ["stock SB3"], "tokens", floor_tokens_per_second=floors, **size._asdict())
+
+
+if __name__ == "__main__":
+    main(SIZES, ROUNDS)
