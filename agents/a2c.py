@@ -8,6 +8,7 @@ import torch
 from stable_baselines3 import A2C as SB3A2C
 from stable_baselines3.common.type_aliases import MaybeCallback, Schedule
 
+from .joint_update import joint_sb3_update
 from .models import ModelSpec
 from .on_policy import EpisodicAlgorithm, Start
 from .policy import TransformerPolicy
@@ -36,6 +37,7 @@ class A2C(SB3A2C, EpisodicAlgorithm):
             stats_window_size, tensorboard_log, verbose, seed, device: See `stable_baselines3.A2C`.
     """
 
+    joins_ranks = True
     pretrained = Start(learning_rate=3e-4, kl_coef=0.05)
     scratch = Start(learning_rate=3e-3, kl_coef=None)
 
@@ -108,5 +110,5 @@ class A2C(SB3A2C, EpisodicAlgorithm):
 
     def train(self) -> None:
         """Updates the policy, by SB3's own ``train()``."""
-        with self.kl_in_loss():
+        with self.kl_in_loss(), joint_sb3_update(self):
             super().train()

@@ -17,7 +17,7 @@ from stable_baselines3.common.utils import LinearSchedule
 from textgym import plugins
 from textgym.errors import OptionError, suggest
 
-from . import ALGORITHMS
+from . import ALGORITHMS, checkpoint
 from .checkpoint import is_agent
 from .models import ModelSpec
 
@@ -174,6 +174,8 @@ def warm_start(
             hyperparameters=settings,
         )
         agent.learn(tokens).save(folder)
+        if not is_agent(folder):  # the first of several ranks alone has saved; each of the others has its own folder
+            checkpoint.save(agent, folder)
     return folder
 
 

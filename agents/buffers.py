@@ -11,7 +11,8 @@ from stable_baselines3.common.type_aliases import RolloutBufferSamples
 
 from textgym.errors import AgentError
 
-from .episodes import Episodes, deal
+from .episodes import Episodes, deal, deal_into
+from .ranks import ONE, Ranks
 
 
 class _Step(NamedTuple):
@@ -36,9 +37,12 @@ class EpisodeBuffer:
         device: Where minibatches go.
         seed: Of the order of minibatches; None takes it from the operating system.
         n_samples: Episodes of one prompt, k: of the sealed episodes, rows ``k g`` to ``k g + k − 1`` are group g.
+        ranks: Who else has such a buffer; all ranks deal their episodes into the same number of minibatches.
 
     Attributes:
         episodes: The sealed episodes.
+        normalize: Whether `get` gives advantages of mean 0 and deviation 1, by those of the minibatch on all ranks.
+        drawn: The minibatch that `get` gave last.
         infos: What each of them ended with.
         advantages, targets: Of each token, float32 ``(E, T)``; the algorithm sets them.
     """
@@ -47,12 +51,22 @@ class EpisodeBuffer:
     infos: list[dict[str, Any]]
     advantages: np.ndarray
     targets: np.ndarray
+    normalize = False
+    drawn: RolloutBufferSamples
 
-    def __init__(self, vocab_size: int, device: torch.device, seed: int | None = None, n_samples: int = 1) -> None:
+    def __init__(
+        self,
+        vocab_size: int,
+        device: torch.device,
+        seed: int | None = None,
+        n_samples: int = 1,
+        ranks: Ranks = ONE,
+    ) -> None:
         self.vocab_size = vocab_size
         self.device = device
         self.rng = np.random.default_rng(seed)
         self.n_samples = n_samples
+        self.ranks = ranks
         self.reset()
 
     def reset(self) -> None:
@@ -165,6 +179,8 @@ class EpisodeBuffer:
         """Returns the numbers of all episodes in an order drawn at random, in ``count`` parts of about equal tokens."""
         counts = self.episodes.response_mask.sum(1)
         order = self.rng.permutation(len(counts))
+        if self.ranks.size > 1:
+            return deal_into(min(count, self._agreed()[1]), order, counts[order])
         return deal(order, counts[order], counts.sum() / count)
 
     def get(self, batch_size: int | None = None, order: np.ndarray | None = None) -> Iterator[RolloutBufferSamples]:
@@ -178,13 +194,39 @@ class EpisodeBuffer:
             order: Numbers of the episodes to yield instead of all, int64 ``(B,)``, in the order to deal them.
         """
         episodes = self.episodes
-        matrices = (episodes.input_ids, episodes.values, episodes.log_probs, self.advantages, self.targets)
+        advantages, parts = self.advantages, None
         if order is None:
             order = self.rng.permutation(len(episodes.lengths))
-        for rows, batch in episodes.batches(order, batch_size, self.device):
+            if self.ranks.size > 1:
+                tokens, fewest = self._agreed()
+                parts = 1 if batch_size is None else min(max(1, round(tokens / batch_size)), fewest)
+                advantages = self._normalized(order, parts) if self.normalize else advantages
+        matrices = (episodes.input_ids, episodes.values, episodes.log_probs, advantages, self.targets)
+        for rows, batch in episodes.batches(order, batch_size, self.device, parts):
             chosen = episodes.response_mask[rows]
             flat = (torch.from_numpy(matrix[rows][chosen]).to(self.device) for matrix in matrices)
-            yield RolloutBufferSamples(batch, *flat)  # type: ignore[arg-type]  # the observations are whole episodes
+            self.drawn = RolloutBufferSamples(batch, *flat)  # type: ignore[arg-type]  # observations are whole episodes
+            yield self.drawn
+
+    def _agreed(self) -> tuple[int, int]:
+        """Returns the tokens of all ranks, and the episodes of the rank that has fewest."""
+        own = np.array([self.episodes.response_mask.sum(), len(self.episodes.lengths)])
+        everyone = np.stack(self.ranks.gather(own))
+        return int(everyone[:, 0].sum()), int(everyone[:, 1].min())
+
+    def _normalized(self, order: np.ndarray, parts: int) -> np.ndarray:
+        """Returns advantages as SB3 normalises those of a minibatch, float32 ``(E, T)``, by those of all ranks."""
+        chosen = self.episodes.response_mask
+        advantages = self.advantages.astype(np.float64)
+        dealt = deal_into(parts, order, chosen.sum(1)[order])
+        own = [advantages[rows][chosen[rows]] for rows in dealt]
+        sums = self.ranks.sum(np.concatenate([[len(a) for a in own], [a.sum() for a in own]]))
+        counts, means = sums[:parts], sums[parts:] / sums[:parts]
+        squares = self.ranks.sum([((a - mean) ** 2).sum() for a, mean in zip(own, means, strict=True)])
+        for rows, mean, square, count in zip(dealt, means, squares, counts, strict=True):
+            if count > 1:
+                advantages[rows] = (advantages[rows] - mean) / (np.sqrt(square / (count - 1)) + 1e-8)
+        return advantages.astype(np.float32)
 
 
 def _check_prompts(episodes: Episodes, n_samples: int) -> None:

@@ -1,8 +1,8 @@
 """Callbacks of Stable-Baselines3 that watch an agent on held-out prompts while it learns.
 
 They act between two updates, every so many tokens, and change nothing about the training: the same seed gives the same
-weights with and without them. SB3's own callbacks, and Weights & Biases' ``WandbCallback``, work with our algorithms as
-they are.
+weights with and without them. Of several ranks the first one acts, and the others wait. SB3's own callbacks, and
+Weights & Biases' ``WandbCallback``, work with our algorithms as they are.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from textgym.evaluation.held_out import check_split, held_out_metric, higher_is_
 from textgym.evaluation.report import number
 from textgym.evaluation.run import EVALUATION, best_evaluation
 from textgym.tasks import Task
+
+from .ranks import ONE
 
 
 class BetweenUpdates(BaseCallback):
@@ -97,7 +99,10 @@ class BetweenUpdates(BaseCallback):
 
     def _act(self) -> None:
         self.num_timesteps = self._acted = self.model.num_timesteps
-        self.act()
+        ranks = getattr(self.model, "ranks", ONE)  # SB3's own algorithms have none
+        with ranks.alone() as first:
+            if first:
+                self.act()
 
 
 class Evaluation(BetweenUpdates):

@@ -74,7 +74,7 @@ class Episodes(NamedTuple):
         return cls(input_ids, lengths, chosen, nothing, nothing, nothing, masks, vocab_size)
 
     def batches(
-        self, order: np.ndarray, batch_size: int | None, device: torch.device
+        self, order: np.ndarray, batch_size: int | None, device: torch.device, parts: int | None = None
     ) -> Iterator[tuple[np.ndarray, EpisodeBatch]]:
         """Yields numbers of episodes, int64 ``(B,)``, and what a model reads of them.
 
@@ -82,10 +82,12 @@ class Episodes(NamedTuple):
             order: Numbers of all episodes, in the order to deal them.
             batch_size: Tokens of a batch, or None for one batch.
             device: Where batches go.
+            parts: Number of batches, in place of ``batch_size``; none is empty.
         """
         counts = self.response_mask.sum(1)
         ends = counts.cumsum()
-        for part in deal(order, counts[order], batch_size):
+        dealt = deal(order, counts[order], batch_size) if parts is None else deal_into(parts, order, counts[order])
+        for part in dealt:
             rows = part[np.argsort(self.lengths[part], kind="stable")]
             longest = int(self.lengths[rows[-1]])
             tokens = np.concatenate([np.arange(ends[row] - counts[row], ends[row]) for row in rows])
@@ -128,8 +130,20 @@ class Episodes(NamedTuple):
 
 def deal(order: np.ndarray, counts: np.ndarray, batch_size: int | None) -> list[np.ndarray]:
     """Cuts ``order`` into runs of about ``batch_size`` tokens; ``counts`` are the tokens of each entry, ``(E,)``."""
-    total = int(counts.sum())
-    parts = 1 if batch_size is None else min(max(1, round(total / batch_size)), len(order))
-    middles = counts.cumsum() - counts / 2  # an entry goes to the run in which its middle token falls
-    runs = np.minimum((middles * parts / total).astype(np.int64), parts - 1)
+    parts = 1 if batch_size is None else min(max(1, round(int(counts.sum()) / batch_size)), len(order))
+    runs = _runs(parts, counts)
     return [order[runs == run] for run in range(parts) if (runs == run).any()]
+
+
+def deal_into(parts: int, order: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
+    """Cuts ``order``, of at least ``parts`` entries, into ``parts`` runs of about equal tokens, none of them empty."""
+    runs = _runs(parts, counts)
+    for i in range(len(runs)):  # no run is skipped
+        runs[i] = min(runs[i], runs[i - 1] + 1 if i else 0)
+    runs = np.maximum(runs, np.arange(parts - len(runs), parts))  # and enough entries are left for the last ones
+    return [order[runs == run] for run in range(parts)]
+
+
+def _runs(parts: int, counts: np.ndarray) -> np.ndarray:
+    middles = counts.cumsum() - counts / 2  # an entry goes to the run in which its middle token falls
+    return np.minimum((middles * parts / int(counts.sum())).astype(np.int64), parts - 1)

@@ -85,7 +85,12 @@ class ExpertIteration(Supervised):
         self.batch_size = batch_size
         if self.env is not None:
             self._asked()
-        if n_prompts * n_samples % self.n_envs:
+        if n_prompts % self.ranks.size:
+            raise AgentError(
+                f"n_prompts is the number of prompts of all ranks, and {self.ranks.size} ranks share them evenly. "
+                f"Actual value: n_prompts={n_prompts}. Take a multiple of {self.ranks.size}."
+            )
+        if n_prompts // self.ranks.size * n_samples % self.n_envs:
             raise AgentError(
                 f"n_prompts × n_samples = {n_prompts} × {n_samples} episodes do not fill {self.n_envs} environments "
                 "evenly. Give n_envs, n_prompts and n_samples such that n_envs divides the product."
@@ -106,19 +111,27 @@ class ExpertIteration(Supervised):
         rollout_buffer.reset()
         done = self._rollouts * self.n_prompts
         asked = prompt_numbers(len(task), done, self.n_prompts, self._stream(ENVIRONMENTS))
-        infos: list[dict[str, Any]] = []
-        for wave in np.repeat(asked, self.n_samples).reshape(-1, env.num_envs).tolist():
-            env.seed(self._stream(ENVIRONMENTS, self._rollouts))
+        own = np.split(asked, self.ranks.size)[self.ranks.rank]
+        infos: list[dict[str, Any]] | None = []
+        start = self.num_timesteps
+        if self.ranks.size > 1:
+            self._seed_tokens()
+        for wave in np.repeat(own, self.n_samples).reshape(-1, env.num_envs).tolist():
+            self._seed_environments(env)
             env.set_options([{"prompt_index": number} for number in wave])
             ended = collect_episodes(self, env, callback, rollout_buffer, 0)  # one episode each
             if ended is None:
-                return False
+                infos = None
+                break
             infos += ended
+        if self._meet(start, infos is None) or infos is None:
+            return False
         self._rollouts += 1
         episodes = rollout_buffer.seal()
-        returns = episodes.rewards.sum(1, dtype=np.float64).reshape(self.n_prompts, self.n_samples)
+        own_returns = episodes.rewards.sum(1, dtype=np.float64).reshape(len(own), self.n_samples)
+        returns = self.ranks.union(own_returns)
         kept = best(returns, self.threshold, self.quantile)
-        self.lessons = _part(episodes, kept) if len(kept) else None
+        self.lessons = self._lessons(episodes, kept) if len(kept) else None
         self._log(episodes, infos)
         self.logger.record("rollout/best_rew_mean", float(returns.max(1).mean()))
         self.logger.record("rollout/kept", len(kept) / self.n_prompts)
@@ -127,6 +140,39 @@ class ExpertIteration(Supervised):
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
+
+    def _own_envs(self, arguments: dict[str, Any]) -> int:
+        return self.ranks.share(arguments["n_envs"])  # the samples of a prompt need not be played side by side
+
+    def _lessons(self, episodes: Episodes, kept: np.ndarray) -> Episodes:
+        """Returns the episodes that were kept, of all ranks.
+
+        Args:
+            episodes: Those of this rank.
+            kept: Numbers among those of all ranks, ascending, at least one.
+        """
+        ranks, count = self.ranks, len(episodes.lengths)
+        if ranks.size == 1:
+            return _part(episodes, kept)
+        own = kept[kept // count == ranks.rank] % count  # each rank plays as many
+        lengths = ranks.union(episodes.lengths[own])
+        longest = int(lengths.max())
+
+        def union(matrix: np.ndarray) -> np.ndarray:
+            missing = max(0, longest - matrix.shape[1])
+            return ranks.union(np.pad(matrix[own], ((0, 0), (0, missing)))[:, :longest])
+
+        nothing = np.zeros((len(lengths), longest), np.float32)
+        return Episodes(
+            union(episodes.input_ids),
+            lengths,
+            union(episodes.response_mask),
+            union(episodes.rewards),
+            nothing,
+            nothing,
+            None,
+            episodes.vocab_size,
+        )
 
     def learn(
         self,

@@ -28,7 +28,7 @@ def episode_baseline(name: str, returns: np.ndarray, mask: np.ndarray, n_samples
     Sources: Ahmadian et al. 2024, arXiv:2402.14740, eq. 8 (leave one out); Shao et al. 2024, arXiv:2402.03300, §4.1.2
     (group). Checked by hand in tests/agents/test_groups.py.
     """
-    whole = _whole(returns, mask)
+    whole = first_returns(returns, mask)
     if name == "none":
         return np.zeros(len(whole))
     if name == "mean":
@@ -54,7 +54,7 @@ def group_deviation(returns: np.ndarray, mask: np.ndarray, n_samples: int) -> np
         mask: True where the policy chose the token, bool ``(E, T)``.
         n_samples: Episodes in a group, k, at least 2.
     """
-    groups = _whole(returns, mask).reshape(-1, n_samples)
+    groups = first_returns(returns, mask).reshape(-1, n_samples)
     return (groups.std(1, ddof=1) + EPSILON).repeat(n_samples)
 
 
@@ -68,5 +68,11 @@ def zero_variance(rewards: np.ndarray, n_samples: int) -> float:
     return float(np.isclose(np.ptp(rewards.reshape(-1, n_samples), axis=1), 0).mean())
 
 
-def _whole(returns: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def first_returns(returns: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Returns the return of each episode from its first chosen token on, float64 ``(E,)``.
+
+    Args:
+        returns: Return from each token on, ``(E, T)``.
+        mask: True where the policy chose the token, bool ``(E, T)``.
+    """
     return returns[np.arange(len(returns)), mask.argmax(1)].astype(np.float64)  # from the first token chosen

@@ -23,8 +23,10 @@ from . import checkpoint, kl, lora
 from .alarms import Alarms, Measures, repetition
 from .buffers import EpisodeBuffer, generalized_advantage_estimation
 from .episodes import Episodes
+from .joint_update import begin_together
 from .models import ModelSpec, frozen_copy, lasting_name, model_tokenizer, placed_device
 from .policy import TransformerPolicy
+from .ranks import Ranks
 from .regularisation import Regularisation, RewardShaper, cut_off
 from .rollouts import collect_episodes
 from .sb3 import Detached, as_vec_env, make_vec_env
@@ -35,6 +37,9 @@ from .trainable import check_learns
 
 TOKENS, MINIBATCHES, WEIGHTS, ENVIRONMENTS = range(4)
 """Keys of an agent's random streams; each is seeded by a hash of the seed and the key."""
+
+CHECKED_EVERY = 16
+"""Rollouts between two checks that all ranks still have the same weights."""
 
 
 class Start(NamedTuple):
@@ -57,6 +62,9 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         regularisation: What else holds the policy back.
         shaper: Makes the rewards that are learnt from of the task's.
         alarms: Watches for signs of a run that goes wrong.
+        ranks: The processes that train this agent together; see `textgym.agents.ranks`.
+        joins_ranks: Whether the class trains in several processes; one that has a ``train()`` of its own says so where
+            it takes the steps of its optimizer in a `joint_update`.
     """
 
     rollout_buffer: EpisodeBuffer  # type: ignore[assignment]  # SB3's train() reads get, values and returns alone
@@ -68,6 +76,8 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
     regularisation: Regularisation
     shaper: RewardShaper
     alarms: Alarms
+    ranks: Ranks
+    joins_ranks: ClassVar[bool] = False
     pretrained: ClassVar[Start]
     scratch: ClassVar[Start]
     _begun = 0
@@ -81,14 +91,22 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
                 agent that is loaded is constructed with the same.
         """
         self._model: ModelSpec = arguments["model"]
+        self.ranks = Ranks.current()
+        if self.ranks.size > 1 and not self.joins_ranks:
+            raise AgentError(
+                f"{type(self).__name__} trains in one process, and a launcher started {self.ranks.size}. Start it "
+                "without, or choose PPO, A2C, NLPO, REINFORCE, RLOO, GRPO, Dr. GRPO, SFT or expert iteration."
+            )
+        self.ranks.use_device(arguments["device"])
         source, kwargs = arguments["env"], dict(arguments["env_kwargs"] or {})
         tokenizer = model_tokenizer(self._model)
         env: VecEnv | None
         if isinstance(source, str | Task):
-            env = make_vec_env(source, arguments["n_envs"], **kwargs)
+            n_envs = self._own_envs(arguments)
+            env = make_vec_env(source, n_envs, **kwargs)
             if tokenizer is not None and "tokenizer" not in kwargs and not _speaks(env, tokenizer.fingerprint):
                 kwargs["tokenizer"] = tokenizer.name
-                env = make_vec_env(source, arguments["n_envs"], **kwargs)
+                env = make_vec_env(source, n_envs, **kwargs)
         elif kwargs:
             raise AgentError(
                 f"env_kwargs are options for an environment made here, from its id. Actual value: {kwargs}. Give them "
@@ -121,6 +139,10 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         self._rollouts = 0
         return env
 
+    def _own_envs(self, arguments: dict[str, Any]) -> int:
+        """Returns how many environments this rank plays."""
+        return self.ranks.share(arguments["n_envs"], arguments.get("n_samples", 1))
+
     @property
     def task(self) -> Task | None:
         """The task of the environment, where it has one."""
@@ -135,7 +157,8 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         """Learns as SB3 does; what stops it, such as a reward that is no number, is raised with where it happened."""
         self._begun = 0
         try:
-            return super().learn(*args, **kwargs)
+            with self.ranks.telling():
+                return super().learn(*args, **kwargs)
         except (AgentError, RewardError) as error:
             if not self._begun:
                 raise
@@ -165,14 +188,14 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
             self.device = placed_device(policy.lm, self.arguments["device"])
         self.policy = policy.to(self.device)
         self.policy.differentiable_entropy = self.ent_coef != 0
-        self.rollout_buffer = EpisodeBuffer(vocab_size, self.device)
+        self.rollout_buffer = EpisodeBuffer(vocab_size, self.device, ranks=self.ranks)
         self.set_random_seed(self.seed)
         self._setup_reference()
 
     def _setup_reference(self) -> None:
         coef = self.arguments["kl_coef"]
         options = self.regularisation = Regularisation.of(self.arguments.get("regularisation"))
-        self.shaper, self.alarms = RewardShaper(options), Alarms()
+        self.shaper, self.alarms = RewardShaper(options, self.ranks), Alarms()
         if options.kl_in == "loss" and coef is None:
             raise AgentError(
                 "regularisation={'kl_in': 'loss'} needs a reference, and kl_coef=None keeps none. Give kl_coef."
@@ -214,9 +237,13 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         callback.on_rollout_start()
         self._begun = self._rollouts + 1
         rollout_buffer.reset()
-        env.seed(self._stream(ENVIRONMENTS, self._rollouts))
+        self._seed_environments(env)
+        if self.ranks.size > 1:
+            self._seed_tokens()
+            rollout_buffer.rng = np.random.default_rng(self._stream(MINIBATCHES, self.ranks.rank, self._rollouts))
+        start = self.num_timesteps
         infos = collect_episodes(self, env, callback, rollout_buffer, n_rollout_steps)
-        if infos is None:
+        if self._meet(start, infos is None) or infos is None:
             return False
         self._rollouts += 1
         episodes = rollout_buffer.seal()
@@ -235,13 +262,39 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
                 episodes = rollout_buffer.episodes = episodes._replace(reference_log_probs=reference)
             self._kl_coef = self.kl.coef
             self.logger.record("train/kl_coef", self.kl.coef)
-            self.kl.update(float(log_ratio[episodes.response_mask].mean()))
+            self.kl.update(self.ranks.mean(log_ratio[episodes.response_mask]))
         rollout_buffer.advantages, rollout_buffer.targets = self._advantages(episodes, rewards)
         self._log(episodes, infos)
-        self._watch(episodes, cut, log_ratio)
+        if self.ranks.first:  # one warning is enough
+            self._watch(episodes, cut, log_ratio)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
+
+    def _seed_environments(self, env: VecEnv) -> None:
+        """Gives the environments of a rank the seeds that they have where one process plays all."""
+        env.seed(self._stream(ENVIRONMENTS, self._rollouts) + self.ranks.rank * env.num_envs)
+
+    def _seed_tokens(self) -> None:
+        """Gives a rank of several its own stream of tokens, anew each rollout, so that a resumed run needs no state."""
+        self.policy.reseed(self._stream(TOKENS, self.ranks.rank, self._rollouts))
+
+    def _meet(self, start: int, stopped: bool) -> bool:
+        """Waits for all ranks to have played; returns whether one was stopped, and counts the tokens of all.
+
+        Now and then it looks whether all ranks still have the same weights.
+
+        Args:
+            start: Tokens that were counted when the rollout began.
+            stopped: Whether a callback stopped this rank.
+        """
+        if self.ranks.size == 1:
+            return stopped
+        tokens, stops = self.ranks.sum([self.num_timesteps - start, stopped])
+        self.num_timesteps = start + int(tokens)
+        if self._rollouts % CHECKED_EVERY == 0:
+            self.ranks.check_equal(self.policy.parameters())
+        return bool(stops)
 
     def _advantages(self, episodes: Episodes, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns advantages and value targets, each float32 ``(E, T)``."""
@@ -259,7 +312,7 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
             return None
         reference, chosen = self.reference, episodes.response_mask
         (log_probs,) = episodes.score(lambda batch: reference.log_probs(batch)[None], self.device)
-        self.logger.record("rollout/kl", float((episodes.log_probs - log_probs)[chosen].mean()))
+        self.logger.record("rollout/kl", self.ranks.mean((episodes.log_probs - log_probs)[chosen]))
         self.logger.record("rollout/perplexity", float(np.exp(-log_probs[chosen].mean())))
         return log_probs
 
@@ -326,7 +379,14 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         for name, values in terms.items():
             self.logger.record(f"reward/{name}", float(np.mean(values)))
 
-    def _setup_learn(self, total_timesteps: int, callback: MaybeCallback = None, *args: Any, **kwargs: Any) -> Any:
+    def _setup_learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        reset_num_timesteps: bool = True,
+        tb_log_name: str = "run",
+        progress_bar: bool = False,
+    ) -> Any:
         if self.env is None:
             raise AgentError(
                 "This agent was loaded without the environment it was trained on, which was not given by id. Give one: "
@@ -336,7 +396,11 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
             raise AgentError(
                 f"total_timesteps is the number of tokens to learn from. Actual value: {total_timesteps!r}."
             )
-        return super()._setup_learn(total_timesteps, callback, *args, **kwargs)
+        if self.ranks.size > 1:
+            begin_together(self)
+        if not self.ranks.first:
+            self.verbose, self.tensorboard_log, progress_bar = 0, None, False
+        return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
 
     def predict(
         self,
@@ -416,8 +480,12 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         self.alarms.load_state_dict(state["alarms"])
 
     def save(self, path: str | Path) -> None:  # type: ignore[override]  # a folder, never an open file
-        """Saves the whole agent to a folder, at once or not at all; see `textgym.agents.checkpoint`."""
-        checkpoint.save(self, path)
+        """Saves the whole agent to a folder, at once or not at all; see `textgym.agents.checkpoint`.
+
+        Of several ranks the first one saves, and the others go on at once; ``agent.ranks.wait()`` waits for it.
+        """
+        if self.ranks.first:
+            checkpoint.save(self, path)
 
     def export(self, path: str | Path, *, push_to_hub: str | None = None) -> Path:
         """Writes the language model as a plain Hugging Face folder; see `textgym.agents.export`."""

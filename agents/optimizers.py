@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -24,8 +22,8 @@ def optimizer_of(spec: str | type[torch.optim.Optimizer]) -> type[torch.optim.Op
     return found
 
 
-def check_gradient(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-    """Stops a step of the optimizer whose gradient is not finite; a hook of `torch.optim.Optimizer`.
+def check_gradient(optimizer: torch.optim.Optimizer) -> None:
+    """Stops a step of the optimizer whose gradient is not finite.
 
     Raises:
         AgentError: If it is not.

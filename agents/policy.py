@@ -22,6 +22,7 @@ from .lora import inject
 from .micro_batches import check_size, in_parts
 from .models import DeviceMap, ModelSpec, drawn_from, make_model
 from .optimizers import check_gradient, optimizer_of
+from .reduction import Reduction
 from .spaces import check_spaces
 from .token_model import ContextReader, EpisodeBatch, TokenModel
 from .trainable import Train, freeze, recomputed
@@ -159,6 +160,8 @@ class TransformerPolicy(BasePolicy):
         Without it the entropy is estimated by −log π of the tokens drawn, as SB3 does where a law has no formula for
         it, and the update is a third faster.
         """
+        self.reduction: Reduction | None = None
+        """What makes the gradients those of all ranks before a step of the optimizer, while several ranks update."""
         self._seed = int(torch.randint(2**62, ())) if seed is None else seed
         self._generator: torch.Generator | None = None
         self._updates = 0
@@ -167,7 +170,7 @@ class TransformerPolicy(BasePolicy):
             lr=lr_schedule(1.0),  # type: ignore[call-arg]  # every optimizer takes a learning rate
             **self.optimizer_kwargs,
         )
-        self.optimizer.register_step_pre_hook(check_gradient)
+        self.optimizer.register_step_pre_hook(self._before_step)
         self.optimizer.register_step_post_hook(self._count_update)
 
     @property
@@ -417,6 +420,11 @@ class TransformerPolicy(BasePolicy):
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)
+
+    def _before_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if self.reduction is not None:
+            self.reduction()
+        check_gradient(optimizer)
 
     def _weights(self) -> tuple[int, ...]:
         """Changes whenever the weights do: torch counts writes into a tensor, but not those of fused optimizers."""

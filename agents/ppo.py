@@ -8,6 +8,7 @@ import torch
 from stable_baselines3 import PPO as SB3PPO
 from stable_baselines3.common.type_aliases import Schedule
 
+from .joint_update import joint_sb3_update
 from .models import ModelSpec
 from .on_policy import EpisodicAlgorithm, Start
 from .policy import TransformerPolicy
@@ -61,6 +62,7 @@ class PPO(SB3PPO, EpisodicAlgorithm):
             `stable_baselines3.PPO`.
     """
 
+    joins_ranks = True
     pretrained = Start(learning_rate=1e-4, kl_coef=0.05)
     scratch = Start(learning_rate=1e-3, kl_coef=None)
 
@@ -127,5 +129,5 @@ class PPO(SB3PPO, EpisodicAlgorithm):
 
     def train(self) -> None:
         """Updates the policy, by SB3's own ``train()``."""
-        with self.kl_in_loss():
+        with self.kl_in_loss(), joint_sb3_update(self):
             super().train()

@@ -12,6 +12,7 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from textgym.errors import AgentError, suggest
 
 from .episodes import Episodes
+from .ranks import ONE, Ranks
 
 PLACES = ("reward", "loss")
 CONTROLLERS = ("proportional", "doubling")
@@ -85,10 +86,12 @@ class RewardShaper:
 
     Args:
         options: What to do.
+        ranks: Whose episodes the rewards are whitened by.
     """
 
-    def __init__(self, options: Regularisation) -> None:
+    def __init__(self, options: Regularisation, ranks: Ranks = ONE) -> None:
         self.options = options
+        self.ranks = ranks
         self.running = RunningMeanStd(epsilon=0.0)  # SB3 would start it with an episode or so of mean 0
 
     def __call__(self, rewards: np.ndarray, mask: np.ndarray, cut: np.ndarray) -> np.ndarray:
@@ -104,7 +107,7 @@ class RewardShaper:
             rewards = replace_cut(rewards, mask, cut, options.missing_eos_reward)
         rewards = options.reward_scale * rewards
         if options.whiten_rewards is not None:
-            totals = rewards.sum(1, dtype=np.float64)
+            totals = self.ranks.union(rewards.sum(1, dtype=np.float64))
             mean, deviation = totals.mean(), totals.std()
             if options.whiten_rewards == "running":
                 self.running.update(totals)

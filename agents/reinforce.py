@@ -15,7 +15,8 @@ from textgym.errors import AgentError, suggest
 
 from .buffers import generalized_advantage_estimation
 from .episodes import Episodes
-from .groups import BASELINES, episode_baseline, group_deviation, zero_variance
+from .groups import BASELINES, episode_baseline, first_returns, group_deviation, zero_variance
+from .joint_update import joint_update
 from .losses import LOSS_TYPES, loss_divisor, policy_loss, token_weights
 from .models import ModelSpec
 from .on_policy import EpisodicAlgorithm, Start
@@ -72,6 +73,7 @@ class REINFORCE(EpisodicAlgorithm):
             tensorboard_log, verbose, seed, device: See `stable_baselines3.PPO`.
     """
 
+    joins_ranks = True
     pretrained = Start(learning_rate=3e-4, kl_coef=0.05)
     scratch = Start(learning_rate=3e-3, kl_coef=None)
 
@@ -153,7 +155,7 @@ class REINFORCE(EpisodicAlgorithm):
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         clip_range = None if self.clip_range is None else self.clip_range(self._current_progress_remaining)
-        with self.kl_in_loss():
+        with self.kl_in_loss(), joint_update(self, lambda: self._divisor):
             steps = self._take_steps(clip_range)
             means = {name: sum(step[name] for step in steps) / len(steps) for name in steps[0]}
             if self.baseline != "value":
@@ -174,12 +176,20 @@ class REINFORCE(EpisodicAlgorithm):
         for minibatch in self._minibatches():
             self.policy.optimizer.zero_grad()
             steps.append(self._backward(minibatch, clip_range))
-            if self.target_kl is not None and steps[-1]["approx_kl"] > 1.5 * self.target_kl:
+            if self.target_kl is not None and self._moved(steps[-1]["approx_kl"], minibatch) > 1.5 * self.target_kl:
                 break
             torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
             self.policy.optimizer.step()
             self._n_updates += 1
         return steps
+
+    def _moved(self, approx_kl: float, minibatch: np.ndarray) -> float:
+        """Returns the KL of all ranks' minibatches, given that of this rank's, both in nat a token."""
+        if self.ranks.size == 1:
+            return approx_kl
+        tokens = int(self.rollout_buffer.episodes.response_mask[minibatch].sum())
+        total, count = self.ranks.sum([approx_kl * tokens, tokens])
+        return float(total / count)
 
     def _minibatches(self) -> Iterator[np.ndarray]:
         for _ in range(self.n_epochs):
@@ -189,6 +199,7 @@ class REINFORCE(EpisodicAlgorithm):
         """Adds the gradient of the loss over some episodes, ``(B,)`` numbers, and returns what the log tells of it."""
         chosen = self.rollout_buffer.episodes.response_mask[minibatch]
         divisor, tokens = loss_divisor(self.loss_type, chosen, self._longest_completion), int(chosen.sum())
+        self._divisor = divisor
         sums = dict.fromkeys(
             ("policy_gradient_loss", "entropy_loss", "value_loss", "loss", "approx_kl", "clip_fraction"), 0.0
         )
@@ -248,17 +259,27 @@ class REINFORCE(EpisodicAlgorithm):
         if self.baseline == "value":
             baseline = episodes.values
         else:
-            own = episode_baseline(self.baseline, returns, chosen, self.n_samples)
+            own = self._baseline(returns, chosen)
             baseline = np.broadcast_to(own[:, None], returns.shape)
         advantages = np.where(chosen, returns - baseline, 0).astype(np.float32)
         if self.normalize_advantage == "group":
             advantages /= group_deviation(returns, chosen, self.n_samples)[:, None].astype(np.float32)
         elif self.normalize_advantage:
-            advantages /= advantages[chosen].std() + 1e-8
+            advantages /= self.ranks.union(advantages[chosen]).std() + 1e-8
         if self.n_samples > 1:
             share = zero_variance(episodes.rewards.sum(1), self.n_samples)
             self.logger.record("rollout/zero_variance_groups", share)
         return advantages, returns
+
+    def _baseline(self, returns: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """Returns the baseline of each episode, by those of all ranks, float64 ``(E,)``."""
+        if self.ranks.size == 1:
+            return episode_baseline(self.baseline, returns, chosen, self.n_samples)
+        parts = self.ranks.gather(first_returns(returns, chosen)[:, None])
+        union = np.concatenate(parts)
+        baseline = episode_baseline(self.baseline, union, np.ones(union.shape, bool), self.n_samples)
+        start = sum(len(part) for part in parts[: self.ranks.rank])
+        return baseline[start : start + len(returns)]
 
 
 def _check(arguments: dict[str, Any]) -> None:

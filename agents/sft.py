@@ -100,7 +100,7 @@ class SFT(Supervised):
         tokens = int(episodes.response_mask.sum())
         self.num_timesteps += tokens
         callback.update_locals(locals())
-        if not callback.on_step():
+        if self.ranks.any(not callback.on_step()):
             self.num_timesteps -= tokens
             return False
         self._rollouts += 1
@@ -113,7 +113,7 @@ class SFT(Supervised):
     def train(self) -> None:
         """Learns from the round, and then scores held-out references."""
         super().train()
-        if (loss := self.held_out_loss()) is not None:
+        if self.ranks.first and (loss := self.held_out_loss()) is not None:
             self.logger.record("held_out/loss", loss)
             self.logger.record("held_out/perplexity", float(np.exp(loss)))
 
@@ -155,6 +155,9 @@ class SFT(Supervised):
     ) -> SFT:
         """Learns from at least ``total_timesteps`` completion tokens; see `stable_baselines3.PPO.learn`."""
         return super().learn(total_timesteps, callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar)
+
+    def _own_envs(self, arguments: dict[str, Any]) -> int:
+        return int(arguments["n_envs"])  # nothing is played in them; ranks share each batch of references
 
     def _validation(self) -> Episodes | None:
         task = self._asked()

@@ -19,6 +19,7 @@ from textgym.errors import AgentError
 from textgym.tasks import Task
 
 from .episodes import Episodes
+from .joint_likelihood import fit_jointly
 from .micro_batches import micro_batches
 from .on_policy import EpisodicAlgorithm, Start
 from .policy import TransformerPolicy
@@ -49,6 +50,7 @@ class Supervised(EpisodicAlgorithm):
         lessons: What the next `train` learns from; None where the round found nothing.
     """
 
+    joins_ranks = True
     pretrained = Start(learning_rate=1e-4, kl_coef=None)
     scratch = Start(learning_rate=3e-3, kl_coef=None)
 
@@ -115,17 +117,20 @@ class Supervised(EpisodicAlgorithm):
             return
         rng = self.rollout_buffer.rng
         orders = [rng.permutation(len(self.lessons.lengths)) for _ in range(self.n_epochs)]
-        cpu = torch.device("cpu")
-        batches = [batch for order in orders for _, batch in self.lessons.batches(order, self.batch_size, cpu)]
+        batches_on = torch.device("cpu") if self.ranks.size == 1 else self.device
+        batches = [batch for order in orders for _, batch in self.lessons.batches(order, self.batch_size, batches_on)]
         options = self.policy.options
-        loss = fit(
-            self.policy.token_model,
-            self.policy.optimizer,
-            batches,
-            self.max_grad_norm,
-            options["micro_batch_size"],
-            options["gradient_checkpointing"],
-        )
+        if self.ranks.size > 1:
+            loss = fit_jointly(self, batches)
+        else:
+            loss = fit(
+                self.policy.token_model,
+                self.policy.optimizer,
+                batches,
+                self.max_grad_norm,
+                options["micro_batch_size"],
+                options["gradient_checkpointing"],
+            )
         self._n_updates += len(batches)
         self.logger.record("train/loss", loss)
         self.logger.record("train/perplexity", float(np.exp(loss)))

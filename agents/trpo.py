@@ -56,6 +56,7 @@ class TRPO(ContribTRPO, EpisodicAlgorithm):
             verbose, seed, device: See `sb3_contrib.TRPO`.
     """
 
+    joins_ranks = False  # its line search and its conjugate gradients ask for the KL and the gradient many times a step
     pretrained = Start(learning_rate=1e-3, kl_coef=0.05)
     scratch = Start(learning_rate=1e-3, kl_coef=None)
 

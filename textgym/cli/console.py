@@ -57,7 +57,7 @@ def bars() -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=err,
-        disable=not err.is_terminal,
+        disable=not err.is_terminal or out.quiet,
     )
 
 

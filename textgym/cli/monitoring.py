@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from textgym.cli.console import out
 from textgym.errors import OptionError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def callbacks(run: Run) -> Iterator[list[BaseCallback]]:
             Evaluation(config.eval_every, config.eval_episodes, metric=config.best, best=run.best, seed=config.seed)
         )
         found.append(SampleTable(config.eval_every, run.path, seed=config.seed))
-    if config.wandb is None:
+    if config.wandb is None or out.quiet:  # the first of several ranks logs
         yield found
         return
     opened, callback = _wandb(run)

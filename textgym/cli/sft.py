@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from textgym import registry
-from textgym.cli import agents, monitoring, train
+from textgym.cli import agents, monitoring, ranks, train
 from textgym.cli.console import err, out
 from textgym.cli.monitoring import BestOption, EvalEpisodesOption, EvalEveryOption, WandbOption
 from textgym.cli.options import DeviceOption, EnvId, EnvOption, ModelOption, SeedOption, env_kwargs
@@ -77,12 +77,13 @@ def command(
     Where reinforcement learning starts (`textgym train --model RUN`), and what it is compared with. The folder is that
     of `textgym train`, which also resumes it; the log has loss and perplexity of held-out references.
     """
-    from textgym.evaluation import Run, RunConfig
+    from textgym.evaluation import RunConfig
 
     if timesteps is not None and epochs is not None:
         raise OptionError("--timesteps and --epochs both say for how long. Give one of them.")
     if epochs is not None and not epochs > 0:
         raise OptionError(f"--epochs is above 0. Actual value: {epochs}.")
+    ranks.quieten()
     entry = registry.entry(env_id)
     chosen = agents.tuned(ALGORITHM, env_id) if model in (None, entry.model) else {}
     tokens = timesteps or chosen.pop("n_timesteps", train.DEFAULT_TIMESTEPS)
@@ -107,7 +108,7 @@ def command(
         every = checkpoint_every or max(1, tokens // 10)
         config = replace(config, total_timesteps=tokens, checkpoint_every=every)
         config = monitoring.planned(config, agent.task, eval_every, best)
-        run = Run.create(path or Path("runs", f"{env_id}_{ALGORITHM}_seed{seed}"), config)
+        run, agent = ranks.started(path or Path("runs", f"{env_id}_{ALGORITHM}_seed{seed}"), config, agent, device)
     where = f"{tokens:,} tokens of references: {run.path}"
     out.print(f"[bold]{ALGORITHM}[/] on [bold]{env_id}[/] from {escape(config.model)}, {where}", soft_wrap=True)
     train.run_training(run, agent)

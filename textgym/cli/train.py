@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from textgym import registry
-from textgym.cli import agents, monitoring
+from textgym.cli import agents, monitoring, ranks
 from textgym.cli.console import INTERRUPTED, err, out
 from textgym.cli.monitoring import BestOption, EvalEpisodesOption, EvalEveryOption, WandbOption
 from textgym.cli.options import DeviceOption, EnvOption, EnvsOption, ModelOption, RewardOption, SeedOption, env_kwargs
@@ -31,6 +31,8 @@ EXAMPLES = """
 `textgym train TextGen-Custom-v0 --env data=my.csv --env prompt=question --env references=answer`
 
 `textgym train --resume runs/fluent` goes on after a crash or Ctrl-C; with `--timesteps` it goes on for longer.
+
+`torchrun --nproc-per-node 2 --no-python textgym train TextGen-Sentiment-v0` trains one agent in two processes.
 """
 
 KEPT_OPTIONS = {"resume", "timesteps", "device"}
@@ -97,6 +99,7 @@ def command(
     checkpoint first; --resume goes on from there, and after a kill, too.
     Hyperparameters are those that were tuned for ID, where there are any, then those of --set.
     """
+    ranks.quieten()
     if resume is not None:
         run, agent = _resume(resume, _conflicts(context), timesteps, device)
     elif env_id is None:
@@ -127,11 +130,10 @@ def command(
 
 
 def _start(path: Path, config: RunConfig, device: str, eval_every: int | None, best: str | None) -> tuple[Run, Any]:
-    from textgym.evaluation import Run
-
     with err.status("loading"):
         agent = agents.new(config, device)  # first: what cannot be made should leave no folder
-        run = Run.create(path, monitoring.planned(config, agent.task, eval_every, best))
+        config = monitoring.planned(config, agent.task, eval_every, best)
+        run, agent = ranks.started(path, config, agent, device)
     out.print(f"[bold]{config.algorithm}[/] on [bold]{config.env_id}[/] from {escape(config.model)}: {path}")
     return run, agent
 
@@ -151,7 +153,7 @@ def _resume(path: Path, conflicts: list[str], timesteps: int | None, device: str
                 f"--timesteps {timesteps} is less than the {run.config.total_timesteps} that {str(path)!r} was started "
                 "for. Give more, or leave it out."
             )
-        run.extend(timesteps)
+        run.extend(timesteps, write=ranks.leads())
     with err.status("loading"):
         agent = agents.resumed(run, device)
     done = f"{agent.num_timesteps:,} of {run.config.total_timesteps:,} tokens"
@@ -166,12 +168,15 @@ def run_training(run: Run, agent: Any) -> None:
     if run.config.best is not None:
         out.print(monitoring.announcement(run.config), soft_wrap=True)
     try:
-        with watching(agent) as watch, monitoring.callbacks(run) as callbacks:
-            before, after = train(run, agent, watch, callbacks)
+        with ranks.watched(run), watching(agent) as watch, monitoring.callbacks(run) as callbacks:
+            outcome = train(run, agent, watch, callbacks)
     except KeyboardInterrupt:
-        err.print(f"\nInterrupted. Go on with: textgym train --resume {run.path}", soft_wrap=True)
+        if ranks.leads():
+            err.print(f"\nInterrupted. Go on with: textgym train --resume {run.path}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
-    _print_outcome(before, after)
+    if outcome is None:  # this is not the first of several ranks
+        return
+    _print_outcome(*outcome)
     out.print(f"\nReport: {run.path / 'report.md'}", soft_wrap=True)
 
 

@@ -140,10 +140,11 @@ class Run:
             )
         return cls(path, RunConfig(**content))
 
-    def extend(self, total_timesteps: int) -> None:
-        """Sets another number of tokens to train on."""
+    def extend(self, total_timesteps: int, write: bool = True) -> None:
+        """Sets another number of tokens to train on, and writes it down, unless another process does."""
         self.config = replace(self.config, total_timesteps=total_timesteps)
-        self._write_config()
+        if write:
+            self._write_config()
 
     def checkpoints(self) -> dict[int, Path]:
         """Returns the whole checkpoints by step, oldest first."""

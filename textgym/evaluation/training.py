@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -47,7 +48,9 @@ class Checkpoints(BaseCallback):
         for name, parameter in self.model.policy.named_parameters():
             if not torch.isfinite(parameter).all():
                 raise AgentError(f"The weights {name} are no longer finite. Lower learning_rate.")
-        self.run.save_checkpoint(self.model, self.model.num_timesteps, progress.of(self.model))
+        with _first_alone(self.model) as first:
+            if first:
+                self.run.save_checkpoint(self.model, self.model.num_timesteps, progress.of(self.model))
 
     def _on_training_start(self) -> None:
         self._saved = self.model.num_timesteps
@@ -67,7 +70,7 @@ def train(
     agent: Any,
     watch: Watch = lambda phase, done, total: True,
     callbacks: Iterable[BaseCallback] = (),
-) -> Outcome:
+) -> Outcome | None:
     """Trains ``agent`` to the end of the run's budget, from wherever it is, and completes the run folder.
 
     A run that was killed, at whatever moment, and is trained on from its newest checkpoint ends as it would have: with
@@ -79,16 +82,35 @@ def train(
         watch: Told how far each phase is; may stop the training.
         callbacks: Further callbacks of Stable-Baselines3; they are called before a checkpoint is saved.
 
+    Where several ranks train one agent (`textgym.agents.ranks`), all of them call this; the first one alone evaluates
+    and writes. It may go on with another number of ranks.
+
+    Returns:
+        What came of it; None on ranks that are not the first.
+
     Raises:
         KeyboardInterrupt: If ``watch`` stopped the training. A checkpoint was saved.
         AgentError, RewardError: If a loss, a weight or a reward is not finite; checkpoints stay as they are.
     """
-    before = run.report("before") or _evaluate(run, agent, "before", watch)
+    with _first_alone(agent) as first:
+        before = (run.report("before") or _evaluate(run, agent, "before", watch)) if first else None
     if agent.num_timesteps < run.config.total_timesteps:
         _learn(run, agent, watch, callbacks)
-    after = _evaluate(run, agent, "after", watch)
-    run_report.write(run, before, after)
-    return Outcome(before, after)
+    with _first_alone(agent) as first:
+        if not first or before is None:
+            return None
+        after = _evaluate(run, agent, "after", watch)
+        run_report.write(run, before, after)
+        return Outcome(before, after)
+
+
+def _first_alone(agent: Any) -> AbstractContextManager[bool]:
+    """Gives True where this process evaluates and writes; the other ranks wait at the end of the context."""
+    return agent.ranks.alone() if hasattr(agent, "ranks") else nullcontext(True)
+
+
+def _leads(agent: Any) -> bool:
+    return not hasattr(agent, "ranks") or agent.ranks.first
 
 
 def _evaluate(run: Run, agent: Any, name: str, watch: Watch) -> Report:
@@ -103,7 +125,8 @@ def _evaluate(run: Run, agent: Any, name: str, watch: Watch) -> Report:
 
 def _learn(run: Run, agent: Any, watch: Watch, callbacks: Iterable[BaseCallback]) -> None:
     start = agent.num_timesteps
-    agent.set_logger(Logger(str(run.path), [MetricsFile(run.path / "metrics.csv", start), _tensorboard(run, start)]))
+    outputs = [MetricsFile(run.path / "metrics.csv", start), _tensorboard(run, start)] if _leads(agent) else []
+    agent.set_logger(Logger(str(run.path), outputs))
     if saved := run.progress(start):
         progress.restore(agent, saved)
     checkpoints = Checkpoints(run, watch)
@@ -115,7 +138,7 @@ def _learn(run: Run, agent: Any, watch: Watch, callbacks: Iterable[BaseCallback]
         raise type(error)(f"{error} {_left(run)}") from error
     finally:
         agent.logger.close()
-    if checkpoints.stopped:
+    if agent.ranks.any(checkpoints.stopped) if hasattr(agent, "ranks") else checkpoints.stopped:
         raise KeyboardInterrupt
 
 
