@@ -112,19 +112,18 @@ class ExpertIteration(Supervised):
         done = self._rollouts * self.n_prompts
         asked = prompt_numbers(len(task), done, self.n_prompts, self._stream(ENVIRONMENTS))
         own = np.split(asked, self.ranks.size)[self.ranks.rank]
-        infos: list[dict[str, Any]] | None = []
-        start = self.num_timesteps
+        infos: list[dict[str, Any]] = []
+        start, stopped = self.num_timesteps, False
         if self.ranks.size > 1:
             self._seed_tokens()
         for wave in np.repeat(own, self.n_samples).reshape(-1, env.num_envs).tolist():
             self._seed_environments(env)
             env.set_options([{"prompt_index": number} for number in wave])
             ended = collect_episodes(self, env, callback, rollout_buffer, 0)  # one episode each
-            if ended is None:
-                infos = None
+            if stopped := ended is None:
                 break
             infos += ended
-        if self._meet(start, infos is None) or infos is None:
+        if self._meet(start, stopped):
             return False
         self._rollouts += 1
         episodes = rollout_buffer.seal()

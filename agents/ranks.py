@@ -244,9 +244,9 @@ class _Link:
     def __init__(self) -> None:
         self.world = dist.group.WORLD
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
-        self.group = dist.new_group(backend="gloo", timeout=PATIENCE)
+        self.group: Any = dist.new_group(backend="gloo", timeout=PATIENCE)
         # The one store that every launcher's group has; torch's own FSDP and elastic agents ask for it like this.
-        self._store = dist.PrefixStore("textgym", dist.distributed_c10d._get_default_store())
+        self._store = dist.distributed_c10d.PrefixStore("textgym", dist.distributed_c10d._get_default_store())
         self._beats = dict.fromkeys(range(self.size), -1)
         self._heard = dict.fromkeys(range(self.size), time.monotonic())
         self._stop = threading.Event()
