@@ -253,7 +253,7 @@ def play(name: str, root: Path) -> None:
     codes = []
     for child in children:  # the first ends by itself; another that was stopped does not
         codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-        if codes[0] and scenario is frozen:
+        if len(codes) == 1 and codes[0] and scenario is frozen:
             os.kill(children[1], signal.SIGKILL)
     (folder / "codes.json").write_text(json.dumps({"codes": codes, "seconds": time.monotonic() - begun}))
 
