@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from measure import interleaved, report
@@ -37,10 +38,11 @@ def process(pipe: Connection, variables: dict[str, str]) -> None:
     size = Ranks.current().size
     sizes = {"n_envs": ENVS * size, "batch_size": BATCH_SIZE * size}
     agent = PPO("tiny", "TextGen-Sentiment-v0", seed=0, device="cpu", **sizes)
-    while pipe.recv():
-        before = agent.num_timesteps
-        agent.learn(TOKENS * size, reset_num_timesteps=False)
-        pipe.send((agent.num_timesteps - before) / size)
+    with suppress(EOFError):  # the benchmark is over
+        while pipe.recv():
+            before = agent.num_timesteps
+            agent.learn(TOKENS * size, reset_num_timesteps=False)
+            pipe.send((agent.num_timesteps - before) / size)
 
 
 def pair(variables: Callable[[int], dict[str, str]]) -> Callable[[], float]:
