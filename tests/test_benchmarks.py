@@ -59,10 +59,16 @@ def test_guard_forgives_one_bad_measurement(guard: ModuleType) -> None:
     assert guard.main([], _now(dict.fromkeys(GOOD, 1.0), GOOD)) == 0
 
 
-def test_guard_holds_an_unknown_processor_to_the_lowest_ratios(guard: ModuleType) -> None:
+def test_guard_fails_nothing_on_an_unknown_processor(
+    guard: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     known = {"fast": GOOD, "slow": {name: value / 2 for name, value in GOOD.items()}}
     assert guard.reference(known, "fast") == GOOD
     assert guard.reference(known, "another") == known["slow"]
+    (tmp_path / "guard.json").write_text(json.dumps({"processors": known}), encoding="utf-8")
+    slow = dict.fromkeys(GOOD, 0.1)
+    assert guard.main([], _now(slow, slow)) == 0
+    assert "no entry" in capsys.readouterr().out
 
 
 def test_guard_keeps_the_entries_of_other_processors(guard: ModuleType, tmp_path: Path) -> None:
