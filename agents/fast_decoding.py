@@ -32,7 +32,7 @@ class FastDecoder(Decoder):
         super().__init__(lm, size, length)
         self._dtype = dtype
         self._body: FastBody | None = None
-        self._own_head = head
+        self._plain_head = head
         body = fast_bodies.own_weights(lm)
         # On a CPU attention is bound by memory, and its bfloat16 kernels copy what they read: float32 is faster.
         cells = dtype if lm.device.type == "cuda" else torch.float32
@@ -43,7 +43,7 @@ class FastDecoder(Decoder):
     def _compute(self, input_ids: np.ndarray, lengths: np.ndarray, fresh: np.ndarray) -> torch.Tensor:
         if self._body is None:
             self._body = fast_bodies.packed_copy(self.lm, self._dtype, len(lengths))
-            self.head = self._own_head.packed(torch.float32, len(lengths))
+            self.head = self._plain_head.packed(torch.float32, len(lengths))
         body, count = self._body, len(lengths)
         # Every row asks with its last token; before that, fresh rows also read what stands in front of it.
         cells = self._columns[: int(lengths[fresh].max(initial=1)) - 1]
@@ -60,8 +60,9 @@ class FastDecoder(Decoder):
         span, group = int(lengths.max()), body.heads // body.kv_heads
         kept = self.cache.layers[0].keys
         heads = torch.arange(body.kv_heads, device=self._device)
-        cells_of = ((places[0][:, None] * body.kv_heads + heads) * kept.shape[2] + places[1][:, None]).flatten()
-        asked, read_too = cells_of[: count * body.kv_heads], cells_of[count * body.kv_heads :]
+        # The cell of each token and head, counted through a layer's cache (N, G, L): one index serves all layers.
+        flat_cells = ((places[0][:, None] * body.kv_heads + heads) * kept.shape[2] + places[1][:, None]).flatten()
+        asked, read_too = flat_cells[: count * body.kv_heads], flat_cells[count * body.kv_heads :]
         unseen = self._cells[:span] > places[1][:count, None]
         bias = torch.zeros_like(unseen, dtype=kept.dtype).masked_fill_(unseen, -torch.inf)
         bias = bias[:, None].expand(count, body.kv_heads, span).reshape(-1, 1, span)  # (n G, 1, span)

@@ -165,7 +165,7 @@ class HuggingFaceTokenizer(Tokenizer):
         self.bos_id = tokenizer.bos_token_id
         self.pad_id = self.eos_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         # What transformers puts around the decoding in Rust costs more than it does, and here changes nothing.
-        ordinary = _overridden(type(tokenizer), "decode", "_decode") <= {"PreTrainedTokenizerBase", "TokenizersBackend"}
+        ordinary = _definers(type(tokenizer), "decode", "_decode") <= {"PreTrainedTokenizerBase", "TokenizersBackend"}
         self._rust = tokenizer.backend_tokenizer if ordinary and tokenizer.is_fast else None
 
     def encode(self, text: str) -> list[int]:
@@ -200,8 +200,8 @@ class HuggingFaceTokenizer(Tokenizer):
         self._tokenizer.save_pretrained(str(folder))
 
 
-def _overridden(kind: type, *names: str) -> set[str]:
-    """Returns the names of the classes whose methods ``names`` of ``kind`` are."""
+def _definers(kind: type, *names: str) -> set[str]:
+    """Returns the names of the classes that define the methods ``names`` of ``kind``."""
     return {getattr(kind, name).__qualname__.partition(".")[0] for name in names}
 
 
