@@ -11,7 +11,9 @@ import torch
 from .token_model import EpisodeBatch
 
 SCORING_TOKENS = 4096
-"""Tokens of one forward when episodes are scored without gradients."""
+"""About how many tokens one forward scores, without gradients."""
+SCORING_LOGITS = 2**26
+"""Logits that such a forward makes at most: over a large vocabulary they, not the tokens, fill the memory."""
 
 
 class Episodes(NamedTuple):
@@ -116,8 +118,9 @@ class Episodes(NamedTuple):
     def score(self, function: Callable[[EpisodeBatch], torch.Tensor], device: torch.device) -> np.ndarray:
         """Returns ``function``, which maps a batch to float32 ``(K, m)``, of all tokens: ``(K, E, T)``, 0 elsewhere."""
         order = np.argsort(self.lengths, kind="stable")
+        tokens = min(SCORING_TOKENS, max(1, SCORING_LOGITS // self.vocab_size))
         matrix: np.ndarray | None = None
-        for rows, batch in self.batches(order, SCORING_TOKENS, device):
+        for rows, batch in self.batches(order, tokens, device):
             scores = function(batch).cpu().numpy()
             if matrix is None:
                 matrix = np.zeros((len(scores), *self.input_ids.shape), np.float32)
