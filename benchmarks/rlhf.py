@@ -125,8 +125,9 @@ class Work:
             start = time.perf_counter()
             process = subprocess.Popen([sys.executable, "-c", "from textgym.cli import main; main()", *arguments])
             _, status, used = os.wait4(process.pid, 0)
-            if code := os.waitstatus_to_exitcode(status):
-                sys.exit(f"textgym {' '.join(arguments)}: exit {code}")
+            process.returncode = os.waitstatus_to_exitcode(status)  # subprocess itself does not tell what was used
+            if process.returncode:
+                sys.exit(f"textgym {' '.join(arguments)}: exit {process.returncode}")
             cost = {
                 "command": ["textgym", *arguments],
                 "minutes": (time.perf_counter() - start) / 60,
