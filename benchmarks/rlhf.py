@@ -191,7 +191,7 @@ def table(content: Mapping[str, Any]) -> str:
     lines = [
         f"# {content['model']}, from people's labels to policies",
         "",
-        "`python benchmarks/rlhf.py`; 95% intervals over test prompts.",
+        f"`python benchmarks/rlhf.py --tasks {','.join(content['tasks'])}`; 95% intervals over test prompts.",
         "",
         f"Reward model: accuracy {_span(quality['accuracy'], 'value')} on held-out labels, "
         f"{content['reward_model']['cpu_minutes']:.0f} CPU minutes.",
