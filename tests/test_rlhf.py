@@ -29,18 +29,24 @@ def test_from_labels_to_policies(
     rlhf: Any = importlib.import_module("rlhf")
     small = ("--timesteps-scale", "0.02", "--episodes", "4", "--n-envs", "4")
     rlhf.main([*command.split(), *small])
-    assert capfd.readouterr().out.count("\ntextgym train ") == 4
+    assert capfd.readouterr().out.count("\ntextgym train ") == 8
     found = json.loads((tmp_path / "results" / "rlhf.json").read_text(encoding="utf-8"))
-    assert list(found["tasks"]["sentiment"]["agents"]) == ["before", "RLOO", "PPO"]
+    assert list(found["tasks"]["sentiment"]["agents"]) == [
+        "before",
+        *(f"{label}, seed {seed}" for label in ("RLOO", "PPO") for seed in (1, 2, 3)),
+    ]
     for task in found["tasks"].values():
         for agent in task["agents"].values():
             assert agent["metrics"]["reward/model_perplexity"]["mean"] >= 1
             assert all(sample["prompt"] for sample in agent["samples"])
         assert all(cost["peak_gib"] > 0.1 for cost in task["costs"].values())
-    assert "reward/shipped_judge" in found["tasks"]["sentiment"]["agents"]["RLOO"]["metrics"]
+    assert "reward/shipped_judge" in found["tasks"]["sentiment"]["agents"]["RLOO, seed 1"]["metrics"]
     for name in ("rlhf_sentiment.html", "rlhf_dialogue.html"):
         assert "<html" in (tmp_path / "results" / name).read_text(encoding="utf-8")
     page = (tmp_path / "results" / "rlhf.md").read_text(encoding="utf-8")
     rlhf.main([*command.split(), *small])
     assert "textgym train" not in capfd.readouterr().out
     assert (tmp_path / "results" / "rlhf.md").read_text(encoding="utf-8") == page
+    (tmp_path / "runs" / "dialogue" / "SFT_1.cost.json").unlink()  # as if it had been cut off
+    rlhf.main([*command.split(), *small])
+    assert capfd.readouterr().out.count("textgym train") == 1
