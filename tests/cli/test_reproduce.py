@@ -191,9 +191,15 @@ def test_the_agents_of_a_shipped_table_can_be_made(name: str, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_published_numbers_come_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("table", "cells"),
+    [
+        ("algorithms", ("ppo/Target/0", "reinforce/Target/1", "rloo/Target/2")),
+        ("core", ("zero-shot/Sentiment/0", "PPO/Sentiment/1", "SFT + RLOO/Classification/2")),
+    ],
+)
+def test_published_numbers_come_out_again(monkeypatch: pytest.MonkeyPatch, table: str, cells: tuple[str, ...]) -> None:
     """Another machine rounds otherwise, so its runs are other runs; their numbers lie where those of a new seed do."""
     monkeypatch.chdir(Path(__file__).parents[2])
-    cells = [f"--only={cell}" for cell in ("ppo/Target/0", "reinforce/Target/1", "rloo/Target/2")]
-    result = run("algorithms", "--check", "--processes", 2, *cells)
+    result = run(table, "--check", "--processes", 2, *(f"--only={cell}" for cell in cells))
     assert result.exit_code == 0, result.output
