@@ -34,7 +34,7 @@ from textgym.evaluation.versions import versions
 
 from . import lora
 from .arguments import Unsaved, decode, encode
-from .models import adapter_base, digest, no_progress_bar, pretrained
+from .models import adapter_base, digest, pretrained
 from .sb3 import Detached
 from .spaces import check_spaces
 
@@ -261,7 +261,7 @@ def _restore_reference(agent: EpisodicAlgorithm, folder: Path, saved: dict[str, 
 
 
 def _save_model(lm: PreTrainedModel, folder: Path) -> None:
-    with no_progress_bar():
+    with assets.hub.quiet():
         lm.save_pretrained(str(folder))
 
 

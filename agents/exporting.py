@@ -18,7 +18,6 @@ from textgym.tasks import Task
 from textgym.tokenizers import Tokenizer
 
 from .lora import merged
-from .models import no_progress_bar
 from .policy import TransformerPolicy
 from .seq2seq import start_token
 
@@ -58,7 +57,7 @@ def export(agent: Any, path: str | Path, *, report: Report | None = None, push_t
             "environment that it was trained on: load(path, env=…)."
         )
     folder = _empty(Path(path))
-    with no_progress_bar():
+    with assets.hub.quiet():
         merged(policy.lm).save_pretrained(str(folder))
     tokenizers.write(tokenizer, folder)
     _generation(policy, tokenizer, getattr(agent, "task", None)).save_pretrained(str(folder))

@@ -20,7 +20,6 @@ from transformers import (
     PretrainedConfig,
     PreTrainedModel,
 )
-from transformers.utils import logging
 
 from textgym import assets, tokenizers
 from textgym.errors import AgentError, ModelError, TokenizerError
@@ -126,18 +125,6 @@ def drawn_from(seed: int | None) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def no_progress_bar() -> Iterator[None]:
-    """Keeps transformers from drawing a bar for files that take milliseconds."""
-    enabled = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if enabled:
-            logging.enable_progress_bar()
-
-
 def model_folder(spec: str | Path) -> str:
     """Returns where the model of a name lies: that of a saved agent, and of a run's newest checkpoint, too."""
     path = Path(spec)
@@ -178,10 +165,10 @@ def pretrained(spec: str | Path, device_map: DeviceMap = None) -> PreTrainedMode
         return lora.with_adapter(adapter_base(Path(source), device_map=device_map), Path(source))
     placed = {} if device_map is None else {"device_map": device_map}
     try:
-        with no_progress_bar():  # float32 always: the optimizer would work in a checkpoint's own dtype
-            auto = _auto_class(assets.hub.load(AutoConfig, source))
-            options = {"use_safetensors": True, "dtype": torch.float32, "output_loading_info": True, **placed}
-            lm, info = assets.hub.load(auto, source, **options)
+        auto = _auto_class(assets.hub.load(AutoConfig, source))
+        # float32 always: the optimizer would work in a checkpoint's own dtype
+        options = {"use_safetensors": True, "dtype": torch.float32, "output_loading_info": True, **placed}
+        lm, info = assets.hub.load(auto, source, **options)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         advice = assets.advice(source, error) or (

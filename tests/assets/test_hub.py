@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.utils import logging
 
 from textgym import assets, tokenizers
 from textgym.agents.models import make_model, pretrained
@@ -121,6 +122,13 @@ for call in (pretrained, inventory.get):
 @pytest.fixture(scope="module")
 def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(tmp_path_factory.mktemp("hub") / "gpt2", FAMILIES["gpt2"])
+
+
+def test_a_folder_is_read_without_a_bar(gpt2: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Reward models, too, load in the middle of what a command prints."""
+    assert hub.load(AutoModelForCausalLM, str(gpt2), use_safetensors=True).config.model_type == "gpt2"
+    assert "Loading weights" not in capfd.readouterr().err
+    assert logging.is_progress_bar_enabled()
 
 
 def test_an_unsafe_pickle_is_refused_and_the_advice_converts_it(gpt2: Path, tmp_path: Path) -> None:

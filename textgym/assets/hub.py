@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,22 @@ def load(loader: Any, source: str, **options: Any) -> Any:
     """
     name, revision = split(source)
     pinned = {} if revision is None else {"revision": revision}
-    return loader.from_pretrained(name, trust_remote_code=False, **pinned, **options)
+    with quiet() if Path(name).is_dir() else nullcontext():  # a download may take its time, and shows it
+        return loader.from_pretrained(name, trust_remote_code=False, **pinned, **options)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps transformers from drawing bars while it reads or writes weights."""
+    from transformers.utils import logging
+
+    enabled = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if enabled:
+            logging.enable_progress_bar()
 
 
 def advice(source: str, error: Exception, known: str = "") -> str:
