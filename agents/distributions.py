@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
+from torch.autograd.function import once_differentiable
 
 from textgym.errors import AgentError
 
@@ -194,7 +195,11 @@ class TokenDistribution:
 
     def log_prob(self, tokens: torch.Tensor) -> torch.Tensor:
         """Returns log π of ``tokens`` int64 ``(B,)``, float32 ``(B,)``; `OUTSIDE` where the law excludes them."""
-        return self.log_probs.gather(-1, tokens[:, None]).squeeze(-1).clamp(min=OUTSIDE)
+        if "log_probs" in vars(self):
+            log_prob = self.log_probs.gather(-1, tokens[:, None]).squeeze(-1)
+        else:
+            log_prob = _LogProb.apply(self.logits, tokens)  # type: ignore[no-untyped-call]  # torch's own
+        return log_prob.clamp(min=OUTSIDE)
 
     def entropy(self) -> torch.Tensor:
         """Returns −Σ π log π in nat, float32 ``(B,)``."""
@@ -207,6 +212,27 @@ class TokenDistribution:
     def kl(self, other: TokenDistribution) -> torch.Tensor:
         """Returns KL(self ‖ other) = Σ π (log π − log π') in nat, float32 ``(B,)``."""
         return (self.log_probs.exp() * (self.log_probs - other.log_probs)).sum(-1)
+
+
+class _LogProb(torch.autograd.Function):
+    """The log-probability of one token a row, whose gradient is written over what the forward pass kept.
+
+    A gather from `torch.log_softmax` has the same gradient, by way of two more tensors as wide as the vocabulary.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        log_probs = logits.log_softmax(-1)
+        ctx.save_for_backward(log_probs, tokens)
+        return log_probs.gather(-1, tokens[:, None]).squeeze(-1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        log_probs, tokens = ctx.saved_tensors
+        # d log π(a) / d logit(v) = [v = a] − π(v). A second backward pass finds the kept tensor changed, and says so.
+        widened = log_probs.exp_().mul_(-gradient[:, None])
+        return widened.scatter_add_(-1, tokens[:, None], gradient[:, None]), None
 
 
 def _number(name: str, value: Any, end: int | None) -> int:

@@ -1,6 +1,9 @@
-"""Optimizers by name, and what no step of one may do."""
+"""Optimizers by name, how their steps are computed, and what none of these may do."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,6 +23,22 @@ def optimizer_of(spec: str | type[torch.optim.Optimizer]) -> type[torch.optim.Op
             f"optimizer_class is the name of a class in torch.optim, such as 'AdamW'. Actual value: {spec!r}."
         )
     return found
+
+
+def made(
+    cls: type[torch.optim.Optimizer], parameters: Iterable[nn.Parameter], options: dict[str, Any]
+) -> torch.optim.Optimizer:
+    """Returns an optimizer, fused where torch has it so: one pass over the weights in place of a dozen.
+
+    Args:
+        cls: Its class.
+        parameters: What it steps.
+        options: Its arguments; one that chooses how steps are computed stays as it is given.
+    """
+    able = cls in (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
+    if able and not options.keys() & {"fused", "foreach", "differentiable"}:
+        options = {"fused": True, **options}
+    return cls(parameters, **options)
 
 
 def check_gradient(optimizer: torch.optim.Optimizer) -> None:

@@ -16,12 +16,12 @@ from transformers import PreTrainedModel
 
 from textgym.errors import AgentError
 
+from . import optimizers
 from .distributions import TokenDistribution, TokenRules
 from .episodes import Episodes
 from .lora import inject
 from .micro_batches import check_size, in_parts
 from .models import DeviceMap, ModelSpec, drawn_from, make_model
-from .optimizers import check_gradient, optimizer_of
 from .reduction import Reduction
 from .spaces import check_spaces
 from .token_model import ContextReader, EpisodeBatch, TokenModel
@@ -129,7 +129,7 @@ class TransformerPolicy(BasePolicy):
         super().__init__(
             observation_space,
             action_space,
-            optimizer_class=optimizer_of(optimizer_class),
+            optimizer_class=optimizers.optimizer_of(optimizer_class),
             optimizer_kwargs=optimizer_kwargs,
         )
         self.options: dict[str, Any] = {
@@ -165,10 +165,10 @@ class TransformerPolicy(BasePolicy):
         self._seed = int(torch.randint(2**62, ())) if seed is None else seed
         self._generator: torch.Generator | None = None
         self._updates = 0
-        self.optimizer = self.optimizer_class(
+        self.optimizer = optimizers.made(
+            self.optimizer_class,
             [parameter for parameter in self.parameters() if parameter.requires_grad],
-            lr=lr_schedule(1.0),  # type: ignore[call-arg]  # every optimizer takes a learning rate
-            **self.optimizer_kwargs,
+            {"lr": lr_schedule(1.0), **self.optimizer_kwargs},
         )
         self.optimizer.register_step_pre_hook(self._before_step)
         self.optimizer.register_step_post_hook(self._count_update)
@@ -293,17 +293,20 @@ class TransformerPolicy(BasePolicy):
         return values, log_prob, entropy
 
     @torch.no_grad()
-    def score(self, episodes: EpisodeBatch) -> tuple[torch.Tensor, torch.Tensor]:
+    def score(self, episodes: EpisodeBatch, reference: TokenModel | None = None) -> tuple[torch.Tensor, ...]:
         """Returns values and log-probs of the M chosen tokens as `evaluate_actions` does, each float32 ``(M,)``.
 
+        With a ``reference`` the exact KL(π ‖ reference) at each context follows, in nat, float32 ``(M,)``.
+
         Raises:
-            AgentError: If one of them is not finite: the weights are spoilt.
+            AgentError: If a value or a log-prob is not finite: the weights are spoilt.
         """
         hidden = self._hidden(episodes)
-        values = self._values_of(episodes, hidden)
-        log_prob = self._law(episodes, hidden).log_prob(episodes.actions)
+        values, law = self._values_of(episodes, hidden), self._law(episodes, hidden)
+        divergence = () if reference is None else (law.kl(reference.episode_law(episodes)),)  # first, as in `_evaluate`
+        log_prob = law.log_prob(episodes.actions)
         _check_finite(values, log_prob)
-        return values, log_prob
+        return values, log_prob, *divergence
 
     def predict(  # type: ignore[override]  # SB3 types the recurrent state as arrays; ours is opaque
         self,
@@ -367,9 +370,10 @@ class TransformerPolicy(BasePolicy):
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         hidden = self._hidden(obs)
         values, law = self._values_of(obs, hidden), self._law(obs, hidden)
+        # First the entropy, so that the log-prob is read from its table.
+        entropy = law.entropy() if self.differentiable_entropy else None
         log_prob = law.log_prob(actions)
-        entropy = law.entropy() if self.differentiable_entropy else -log_prob.detach()
-        return values, log_prob, entropy
+        return values, log_prob, -log_prob.detach() if entropy is None else entropy
 
     def _hidden(self, obs: Observation | EpisodeBatch, model: TokenModel | None = None) -> torch.Tensor:
         """Returns the states that tokens are drawn from, ``(M, D)``; ``model`` is the policy's unless it is given."""
@@ -424,7 +428,7 @@ class TransformerPolicy(BasePolicy):
     def _before_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if self.reduction is not None:
             self.reduction()
-        check_gradient(optimizer)
+        optimizers.check_gradient(optimizer)
 
     def _weights(self) -> tuple[int, ...]:
         """Changes whenever the weights do: torch counts writes into a tensor, but not those of fused optimizers."""

@@ -13,7 +13,7 @@ from textgym.evaluation import Episode
 from .buffers import generalized_advantage_estimation
 from .episodes import Episodes
 from .policy import TransformerPolicy
-from .token_model import EpisodeBatch, TokenModel
+from .token_model import TokenModel
 from .value_heads import learnt
 
 Trace = dict[str, tuple[float | None, ...]]
@@ -50,18 +50,6 @@ def token_traces(
         that it starts from; ``kl``, the exact KL(π ‖ reference) at each context in nat, where there is a reference; and
         ``advantages`` by GAE of the task's own rewards, KL penalty left out, where there are values and discounting.
     """
-    names = ["log_probs"]
-    valued = learnt(policy.value_head)
-    names += ["values"] if valued else []
-    names += ["kl"] if reference is not None else []
-
-    def measured(batch: EpisodeBatch) -> torch.Tensor:
-        values, log_probs, _ = policy.evaluate_actions(batch, batch.actions)
-        rows = [log_probs, values] if valued else [log_probs]
-        if reference is not None:
-            rows.append(policy.token_model.episode_law(batch).kl(reference.episode_law(batch)))
-        return torch.stack(rows)
-
     policy.set_training_mode(False)
     written = Episodes.of(
         [episode.prompt_ids for episode in episodes],
@@ -70,12 +58,15 @@ def token_traces(
         policy.token_model.vocab_size,
         [episode.completion_mask for episode in episodes],
     )
-    numbers = dict(zip(names, written.score(measured, policy.device), strict=True))
-    if valued and discounting is not None:
-        rewards = _rewards(episodes, written)
-        numbers["advantages"], _ = generalized_advantage_estimation(
-            rewards, numbers["values"], written.response_mask, *discounting
-        )
+    values, *others = written.score(lambda batch: torch.stack(policy.score(batch, reference)), policy.device)
+    numbers = dict(zip(("log_probs", "kl"), others, strict=False))  # the second where there is a reference
+    if learnt(policy.value_head):
+        numbers["values"] = values
+        if discounting is not None:
+            rewards = _rewards(episodes, written)
+            numbers["advantages"], _ = generalized_advantage_estimation(
+                rewards, values, written.response_mask, *discounting
+            )
     return [
         {name: _row(matrix[i], written.response_mask[i], episode) for name, matrix in numbers.items()}
         for i, episode in enumerate(episodes)

@@ -45,6 +45,19 @@ def test_probabilities_sum_to_one_and_entropy_is_that_of_torch(law: dict) -> Non
     assert distribution.mode()[0] == probs.argmax()
 
 
+@pytest.mark.parametrize("law", LAWS)
+def test_the_gradient_of_a_log_prob_is_that_of_a_log_softmax(law: dict) -> None:
+    tokens, weights = torch.arange(8), torch.linspace(-1.0, 2.0, 8)
+    own, plain = (LOGITS.repeat(8, 1).requires_grad_() for _ in range(2))
+    log_prob = TokenDistribution(own, **law).log_prob(tokens)
+    (log_prob * weights).sum().backward(retain_graph=True)
+    table = TokenDistribution(plain, **law).log_probs
+    (table.gather(-1, tokens[:, None]).squeeze(-1).clamp(min=OUTSIDE) * weights).sum().backward()
+    torch.testing.assert_close(own.grad, plain.grad, atol=1e-6, rtol=1e-6)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        log_prob.sum().backward()
+
+
 def test_filters_keep_what_transformers_keeps() -> None:
     logits = torch.randn(64, 100, generator=torch.Generator().manual_seed(1)) * 3
     for law, warpers in (
