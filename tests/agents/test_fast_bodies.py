@@ -110,6 +110,21 @@ def test_the_same_prompt_is_read_once(model: PreTrainedModel, monkeypatch: pytes
     assert read == [asked + 4 + 8 + 0, asked, asked, asked + 6, asked, asked]
 
 
+def test_cells_grow_with_the_contexts(model: PreTrainedModel) -> None:
+    """What contexts held before they grew, and what longer ones left behind, changes nothing."""
+    rng = np.random.default_rng(0)
+    fast = FastDecoder(model, 4, LENGTH, affine.Affine(model.lm_head.weight, None))
+    cells = []
+    with torch.inference_mode():
+        for lengths in (3, 4, 6, 7, 8, 20, 21, LENGTH, 2, 3, 11):
+            ids, count = rng.integers(0, VOCAB, (4, LENGTH)), np.full(4, lengths)
+            ids[:, : min(lengths, 7)] = 1  # a step where the context goes on, else read anew
+            exact = causal_hidden(model, torch.from_numpy(ids))[:, lengths - 1]
+            assert torch.allclose(fast.advance(ids, count), exact, atol=1e-5)
+            cells.append(fast.cache.layers[0].keys.shape[2])
+    assert cells == [6, 6, 6, 14, 14, LENGTH, LENGTH, LENGTH, LENGTH, LENGTH, LENGTH]
+
+
 def test_bfloat16_stays_within_its_rounding(model: PreTrainedModel) -> None:
     ids, lengths = np.random.default_rng(0).integers(0, VOCAB, (8, LENGTH)), np.arange(8) + 3
     fast = FastDecoder(model, 8, LENGTH, affine.Affine(model.lm_head.weight, None), torch.bfloat16)
