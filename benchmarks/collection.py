@@ -1,7 +1,8 @@
 """Tokens a second of collection: textgym's PPO, environment and values included, against its peers.
 
 Peers: ``generate`` of transformers, which samples the same tokens and computes neither values nor log-probs, and stock
-Stable-Baselines3 PPO with the same network, which sends the whole prefix through it for every token.
+Stable-Baselines3 PPO with the same network, which sends the whole prefix through it for every token. The floor is the
+arithmetic of one forward pass at the rate that plain matrix products reach on this machine.
 
 Run: python -m benchmarks collection
 """
@@ -12,7 +13,7 @@ from collections.abc import Callable
 
 import torch
 from measure import interleaved, report
-from reference_work import EOS_ID, EPISODES, NEW_TOKENS, SIZES, Size, agent, model, prompts, stock, tokenizer
+from reference_work import EOS_ID, EPISODES, NEW_TOKENS, SIZES, Size, agent, floors, model, prompts, stock, tokenizer
 
 from textgym.agents import PPO
 
@@ -59,7 +60,8 @@ def main(sizes: dict[str, Size], rounds: int) -> None:
             "stock SB3": stock(size, EPISODES, STOCK_STEPS[name]).collect,
         }
         peers = [job for job in jobs if not job.startswith("textgym")]
-        report(f"collection_{name}", interleaved(jobs, rounds), peers, "tokens", **size._asdict())
+        rates, floor = interleaved(jobs, rounds), floors(size, passes=1)
+        report(f"collection_{name}", rates, peers, "tokens", floor_tokens_per_second=floor, **size._asdict())
 
 
 if __name__ == "__main__":

@@ -161,6 +161,18 @@ class Phases:
         return tokens
 
 
+def floors(size: Size, passes: int) -> dict[str, float]:
+    """Returns tokens a second that the matrix products alone would allow here, by precision.
+
+    Args:
+        size: The model; its body reads prompts and completions, its head what completions are drawn from.
+        passes: Of the operations of a forward pass: 1 to write tokens, 3 to learn from them.
+    """
+    body = 12 * size.layers * size.width**2
+    operations = 2 * passes * (body * (PROMPT_TOKENS + NEW_TOKENS) / NEW_TOKENS + size.width * size.vocab_size)
+    return {dtype: matmul_rate(getattr(torch, dtype)) / operations for dtype in ("float32", "bfloat16")}
+
+
 def matmul_rate(dtype: torch.dtype, seconds: float = 0.5) -> float:
     """Returns the arithmetic that matrix products of 1,024 reach here, in operations a second."""
     a, b = torch.randn(1024, 1024, dtype=dtype), torch.randn(1024, 1024, dtype=dtype)

@@ -43,7 +43,7 @@ def ratio(job: str, peer: str) -> Callable[[dict[str, Any]], list[float]]:
 
 
 def floor_share(job: str, dtype: str) -> Callable[[dict[str, Any]], list[float]]:
-    """Returns what finds the part of the floor that an update reaches."""
+    """Returns what finds the part of the floor that a job reaches."""
     return lambda content: [
         rate / content["settings"]["floor_tokens_per_second"][dtype] for rate in content["rounds"][job]
     ]
@@ -55,6 +55,7 @@ def _sized(size: str, iteration: str, share: str) -> list[Row]:
         Row("collection against `generate`", "≥ 3.0 ×", f"collection_{size}", ratio("textgym", "generate")),
         Row("the same, both in bfloat16", "", f"collection_{size}", ratio("textgym, bfloat16", "generate, bfloat16")),
         Row("collection against stock SB3", "≥ 20 ×", f"collection_{size}", ratio("textgym", "stock SB3")),
+        Row("collection, share of the floor", "", f"collection_{size}", floor_share("textgym", "float32"), "{:.0%}"),
         Row("update against stock SB3, same dtype", "≥ 45 ×", f"update_{size}", ratio("textgym", "stock SB3")),
         Row("update against stock SB3, bfloat16", "≥ 60 ×", f"update_{size}", ratio("textgym, bfloat16", "stock SB3")),
         Row(

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from measure import interleaved, report
-from reference_work import NEW_TOKENS, PROMPT_TOKENS, SIZES, Phases, Size, agent, matmul_rate, stock
+from reference_work import SIZES, Phases, Size, agent, floors, stock
 
 from textgym.agents import PPO
 
@@ -31,13 +30,6 @@ def filled(phases: Phases) -> Callable[[], float]:
     return phases.update
 
 
-def floor(size: Size, dtype: torch.dtype) -> float:
-    """Returns tokens a second that the arithmetic alone would allow."""
-    body = 12 * size.layers * size.width**2
-    operations = 6 * (body * (PROMPT_TOKENS + NEW_TOKENS) / NEW_TOKENS + size.width * size.vocab_size)
-    return matmul_rate(dtype) / operations
-
-
 def main(sizes: dict[str, Size], rounds: int) -> None:
     for name, size in sizes.items():
         print(f"update, {name}")
@@ -48,8 +40,8 @@ def main(sizes: dict[str, Size], rounds: int) -> None:
             "stock SB3": filled(stock(size, STOCK_ENVS, MINIBATCH[name] // STOCK_ENVS, **settings)),
         }
         rates = interleaved(jobs, rounds)
-        floors = {"float32": floor(size, torch.float32), "bfloat16": floor(size, torch.bfloat16)}
-        report(f"update_{name}", rates, ["stock SB3"], "tokens", floor_tokens_per_second=floors, **size._asdict())
+        floor = floors(size, passes=3)
+        report(f"update_{name}", rates, ["stock SB3"], "tokens", floor_tokens_per_second=floor, **size._asdict())
 
 
 if __name__ == "__main__":
