@@ -61,7 +61,6 @@ docs: $(VENV)/.installed-dev  ## write the pages that are made from the code
 	$(BIN)/python -m textgym.rewards.documentation docs/rewards.md
 	$(BIN)/python -m textgym.agents.documentation docs/agents.md
 	$(BIN)/python -m textgym.cards docs/environments
-	$(BIN)/python -m textgym.agents.documentation docs/agents.md
 
 wheel: $(VENV)/.installed-dev  ## build the wheel and the source archive in dist/
 	rm -rf build dist
