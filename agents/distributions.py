@@ -198,7 +198,7 @@ class TokenDistribution:
         if "log_probs" in vars(self):
             log_prob = self.log_probs.gather(-1, tokens[:, None]).squeeze(-1)
         else:
-            log_prob = _LogProb.apply(self.logits, tokens)  # type: ignore[no-untyped-call]  # torch's own
+            log_prob = _LogProb.apply(self.logits, tokens)
         return log_prob.clamp(min=OUTSIDE)
 
     def entropy(self) -> torch.Tensor:
