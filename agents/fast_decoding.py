@@ -89,7 +89,7 @@ class FastDecoder(Decoder):
         """Makes room for contexts of ``longest`` tokens; returns the cells of a row that a step reads.
 
         Those are all that there are, the masked ones behind a context included, unless they are more than twice as
-        many as needed: reading on without a gap is up to three times as fast as skipping the end of each row.
+        many as needed: reading on without a gap is faster than skipping the end of each row.
         """
         cells = self.cache.layers[0].keys.shape[2]
         if longest > cells:

@@ -66,7 +66,7 @@ class Task:
         trainings: In order.
         env: Options of the environment.
         judges: Name to the reward expression of a judge that no training saw.
-        seeds: Each training is run with each of them. None is 0: Sentiment's settings were chosen on that one.
+        seeds: Each training is run with each of them. 0 is left out: Sentiment's settings were chosen on it.
     """
 
     env_id: str
