@@ -181,7 +181,8 @@ def _progress(outcome: Outcome) -> tuple[float, ...]:
 def main(seeds: range, rates: tuple[float, ...], limit: float, episodes: int) -> None:
     attempts: dict[float, Outcome] = {}
     for rate in rates:
-        attempts[rate] = theirs(TUNING_SEED, rate, limit, episodes)
+        quickest = min((attempt.seconds for attempt in attempts.values() if attempt.reached), default=limit)
+        attempts[rate] = theirs(TUNING_SEED, rate, quickest, episodes)  # what is slower than the quickest is not chosen
         _show(f"TRL RLOO, learning rate {rate:g}", attempts[rate])
     rate = best_rate(attempts)
     jobs: dict[str, Callable[[int], Outcome]] = {
