@@ -38,6 +38,7 @@ class A2C(SB3A2C, EpisodicAlgorithm):
     """
 
     joins_ranks = True
+    shares_weights = True
     pretrained = Start(learning_rate=3e-4, kl_coef=0.05)
     scratch = Start(learning_rate=3e-3, kl_coef=None)
 

@@ -191,11 +191,16 @@ class EpisodeBuffer:
 
         Args:
             batch_size: Tokens of a minibatch; the M tokens are dealt into the nearest whole number of about equal ones.
-            order: Numbers of the episodes to yield instead of all, int64 ``(B,)``, in the order to deal them.
+            order: Numbers of the episodes to yield instead of all, int64 ``(B,)``, in the order to deal them. All ranks
+                get as many minibatches as the one that has most tokens needs.
         """
         episodes = self.episodes
         advantages, parts = self.advantages, None
-        if order is None:
+        if order is not None and batch_size is not None and self.ranks.size > 1:
+            own = np.array([episodes.response_mask[order].sum(), len(order)])
+            everyone = np.stack(self.ranks.gather(own))
+            parts = min(max(1, round(int(everyone[:, 0].max()) / batch_size)), int(everyone[:, 1].min()))
+        elif order is None:
             order = self.rng.permutation(len(episodes.lengths))
             if self.ranks.size > 1:
                 tokens, fewest = self._agreed()

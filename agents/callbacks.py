@@ -99,8 +99,7 @@ class BetweenUpdates(BaseCallback):
 
     def _act(self) -> None:
         self.num_timesteps = self._acted = self.model.num_timesteps
-        ranks = getattr(self.model, "ranks", ONE)  # SB3's own algorithms have none
-        with ranks.alone() as first:
+        with getattr(self.model, "alone", ONE.alone)() as first:  # SB3's own algorithms have no ranks
             if first:
                 self.act()
 

@@ -139,7 +139,9 @@ def is_agent(path: str | Path) -> bool:
 
 
 def _training_state(agent: EpisodicAlgorithm) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    optimizer = agent.policy.optimizer.state_dict()
+    sharding = agent.policy.sharding
+    whole = None if sharding is None else sharding.optimizer_state
+    optimizer = agent.policy.optimizer.state_dict() if whole is None else whole
     tensors = {"generator": agent.policy.generator.get_state()}
     numbers: dict[str, Any] = {}
     for index, entries in optimizer["state"].items():
@@ -168,8 +170,12 @@ def _restore_training(agent: EpisodicAlgorithm, tensors: dict[str, torch.Tensor]
     for key, value in {**named, **state["optimizer_numbers"]}.items():
         index, _, name = key.partition(".")
         entries.setdefault(int(index), {})[name] = value
+    whole = {"state": entries, "param_groups": state["param_groups"]}
     try:
-        agent.policy.optimizer.load_state_dict({"state": entries, "param_groups": state["param_groups"]})
+        if agent.policy.sharding is None:
+            agent.policy.optimizer.load_state_dict(whole)
+        else:  # each rank takes its part once they learn: the whole may not fit on a device
+            agent.policy.sharding.optimizer_state = whole
     except ValueError as error:
         raise RunError(
             f"The optimizer of the saved agent had other weights than this one's: {error}. Load it with the "

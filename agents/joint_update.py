@@ -58,7 +58,10 @@ def begin_together(agent: Any) -> None:
         )
     if (seed := int(everyone[0][0])) != agent.seed:  # it was left to each rank to draw
         agent.set_random_seed(seed)
-    ranks.copy(tensors)
+    if policy.sharding is None or not policy.sharding.begun:
+        ranks.copy(tensors)
+    if policy.sharding is not None:
+        policy.sharding.begin(agent.reference)
 
 
 @contextmanager
@@ -75,6 +78,10 @@ def joint_update(agent: Any, weight: Callable[[], float]) -> Iterator[None]:
         yield
         return
     policy, max_grad_norm = agent.policy, agent.max_grad_norm
+    if policy.sharding is not None:  # FSDP adds gradients up by itself, and their norm is that of all parts
+        with policy.sharding.update(weight):
+            yield
+        return
     learning = [parameter for group in policy.optimizer.param_groups for parameter in group["params"]]
     policy.reduction = Reduction(agent.ranks, learning, max_grad_norm, weight)
     agent.max_grad_norm = math.inf

@@ -147,6 +147,8 @@ class NLPO(PPO):
         AgentError: If neither ``mask_top_p`` nor ``mask_top_k`` is given, or one lies outside its range.
     """
 
+    shares_weights = False  # the mask policy reads them whole in every update
+
     def __init__(
         self,
         model: ModelSpec,

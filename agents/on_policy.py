@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -30,6 +30,7 @@ from .ranks import Ranks
 from .regularisation import Regularisation, RewardShaper, cut_off
 from .rollouts import collect_episodes
 from .sb3 import Detached, as_vec_env, make_vec_env
+from .sharding import OWN, REFERENCE, Sharding
 from .spaces import check_spaces
 from .token_model import EpisodeBatch, TokenModel
 from .traces import Discounting, Trace, token_traces
@@ -65,6 +66,7 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         ranks: The processes that train this agent together; see `textgym.agents.ranks`.
         joins_ranks: Whether the class trains in several processes; one that has a ``train()`` of its own says so where
             it takes the steps of its optimizer in a `joint_update`.
+        shares_weights: Whether ranks may share its weights (``fsdp``): it computes gradients by `evaluate_actions`.
     """
 
     rollout_buffer: EpisodeBuffer  # type: ignore[assignment]  # SB3's train() reads get, values and returns alone
@@ -78,6 +80,7 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
     alarms: Alarms
     ranks: Ranks
     joins_ranks: ClassVar[bool] = False
+    shares_weights: ClassVar[bool] = False
     pretrained: ClassVar[Start]
     scratch: ClassVar[Start]
     _begun = 0
@@ -158,7 +161,10 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         self._begun = 0
         try:
             with self.ranks.telling():
-                return super().learn(*args, **kwargs)
+                learnt = super().learn(*args, **kwargs)
+                if self.policy.sharding is not None:
+                    self.policy.sharding.rest()
+                return learnt
         except (AgentError, RewardError) as error:
             if not self._begun:
                 raise
@@ -187,6 +193,13 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         if (self.arguments["policy_kwargs"] or {}).get("device_map") is not None:
             self.device = placed_device(policy.lm, self.arguments["device"])
         self.policy = policy.to(self.device)
+        if policy.options["fsdp"] and self.ranks.size > 1:
+            if not self.shares_weights:
+                raise AgentError(
+                    "fsdp=True is for PPO, A2C, REINFORCE, RLOO, GRPO and Dr. GRPO. Actual value: "
+                    f"{type(self).__name__}. Leave it out: each rank then holds the whole model."
+                )
+            policy.sharding = Sharding(policy, self.ranks)
         self.policy.differentiable_entropy = self.ent_coef != 0
         self.rollout_buffer = EpisodeBuffer(vocab_size, self.device, ranks=self.ranks)
         self.set_random_seed(self.seed)
@@ -242,15 +255,16 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
             self._seed_tokens()
             rollout_buffer.rng = np.random.default_rng(self._stream(MINIBATCHES, self.ranks.rank, self._rollouts))
         start = self.num_timesteps
-        infos = collect_episodes(self, env, callback, rollout_buffer, n_rollout_steps)
-        if self._meet(start, infos is None) or infos is None:
-            return False
-        self._rollouts += 1
-        episodes = rollout_buffer.seal()
-        if self.policy.token_model.reduced_precision:
-            # bfloat16 rounds a cached step and a whole pass differently; the ratio must start at 1 in the update's own.
-            log_probs, values = episodes.score(self._score, self.device)
-            episodes = rollout_buffer.episodes = episodes._replace(log_probs=log_probs, values=values)
+        with self._whole(OWN):
+            infos = collect_episodes(self, env, callback, rollout_buffer, n_rollout_steps)
+            if self._meet(start, infos is None) or infos is None:
+                return False
+            self._rollouts += 1
+            episodes = rollout_buffer.seal()
+            if self.policy.token_model.reduced_precision:
+                # bfloat16 rounds a cached step and a whole pass differently; the ratio must start at 1 in the update's.
+                log_probs, values = episodes.score(self._score, self.device)
+                episodes = rollout_buffer.episodes = episodes._replace(log_probs=log_probs, values=values)
         cut = cut_off(episodes, infos)
         rewards = self.shaper(episodes.rewards, episodes.response_mask, cut)
         reference = self._reference_log_probs(episodes)
@@ -296,6 +310,24 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
             self.ranks.check_equal(self.policy.parameters())
         return bool(stops)
 
+    def _whole(self, *names: str) -> AbstractContextManager[None]:
+        """Gives a context in which this rank holds whole models; see `Sharding.whole`."""
+        sharding = self.policy.sharding
+        return nullcontext() if sharding is None else sharding.whole(*names)
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Gives a context in which the first rank alone works, for which it is given True; the others wait at its end.
+
+        All ranks enter it together. The first one may play, evaluate and save in it; see `Ranks.alone`.
+        """
+        with self._whole(OWN, REFERENCE), self._state_at_hand(), self.ranks.alone() as first:
+            yield first
+
+    def _state_at_hand(self) -> AbstractContextManager[None]:
+        sharding = self.policy.sharding
+        return nullcontext() if sharding is None else sharding.at_hand()
+
     def _advantages(self, episodes: Episodes, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns advantages and value targets, each float32 ``(E, T)``."""
         return generalized_advantage_estimation(
@@ -311,7 +343,8 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         if self.reference is None:
             return None
         reference, chosen = self.reference, episodes.response_mask
-        (log_probs,) = episodes.score(lambda batch: reference.log_probs(batch)[None], self.device)
+        with self._whole(REFERENCE):
+            (log_probs,) = episodes.score(lambda batch: reference.log_probs(batch)[None], self.device)
         self.logger.record("rollout/kl", self.ranks.mean((episodes.log_probs - log_probs)[chosen]))
         self.logger.record("rollout/perplexity", float(np.exp(-log_probs[chosen].mean())))
         return log_probs
@@ -484,8 +517,9 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
 
         Of several ranks the first one saves, and the others go on at once; ``agent.ranks.wait()`` waits for it.
         """
-        if self.ranks.first:
-            checkpoint.save(self, path)
+        with self._whole(OWN, REFERENCE), self._state_at_hand():
+            if self.ranks.first:
+                checkpoint.save(self, path)
 
     def export(self, path: str | Path, *, push_to_hub: str | None = None) -> Path:
         """Writes the language model as a plain Hugging Face folder; see `textgym.agents.export`."""

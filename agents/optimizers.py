@@ -35,7 +35,9 @@ def made(
         parameters: What it steps.
         options: Its arguments; one that chooses how steps are computed stays as it is given.
     """
-    able = cls in (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
+    parameters = list(parameters)
+    shared = any(hasattr(parameter, "full_tensor") for parameter in parameters)  # by ranks: SGD is not fused there
+    able = cls in (torch.optim.Adam, torch.optim.AdamW) or (cls is torch.optim.SGD and not shared)
     if able and not options.keys() & {"fused", "foreach", "differentiable"}:
         options = {"fused": True, **options}
     return cls(parameters, **options)
@@ -48,7 +50,10 @@ def check_gradient(optimizer: torch.optim.Optimizer) -> None:
         AgentError: If it is not.
     """
     gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    if not torch.isfinite(nn.utils.get_total_norm(gradients)):
+    norm = nn.utils.get_total_norm(gradients)
+    if hasattr(norm, "full_tensor"):  # of weights that ranks share
+        norm = norm.full_tensor()
+    if not torch.isfinite(norm):
         raise AgentError(
             "The gradient of the loss is not finite; the weights were left as they were. Lower learning_rate, or "
             "bound the reward with .clip()."

@@ -23,6 +23,7 @@ from .lora import inject
 from .micro_batches import check_size, in_parts
 from .models import DeviceMap, ModelSpec, drawn_from, make_model
 from .reduction import Reduction
+from .sharding import Sharding, check_shardable
 from .spaces import check_spaces
 from .token_model import ContextReader, EpisodeBatch, TokenModel
 from .trainable import Train, freeze, recomputed
@@ -80,6 +81,8 @@ class TransformerPolicy(BasePolicy):
         micro_batch_size: Tokens of a minibatch that are scored at once, prompts and padding included; the rest waits,
             and memory grows with this instead of the minibatch. The gradient is the whole minibatch's, for a forward
             more. None scores minibatches whole.
+        fsdp: Whether several ranks share the weights, their gradients and the optimizer's state while an agent of this
+            package learns; see `textgym.agents.sharding`. A process by itself holds all of them either way.
         temperature, top_k, top_p, min_p, precision: See `TokenModel`.
         suppress_tokens, forced_tokens, min_new_tokens, eos_id: See `TokenRules`.
         optimizer_class: Class of the optimizer, or its name in `torch.optim`.
@@ -108,6 +111,7 @@ class TransformerPolicy(BasePolicy):
         value_gradient: bool = True,
         gradient_checkpointing: bool = False,
         micro_batch_size: int | None = None,
+        fsdp: bool = False,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -139,8 +143,10 @@ class TransformerPolicy(BasePolicy):
             "value_gradient": value_gradient,
             "gradient_checkpointing": gradient_checkpointing,
             "micro_batch_size": micro_batch_size,
+            "fsdp": fsdp,
         }
         lm = make_model(model, vocab_size, length, seed, device_map)
+        check_shardable(self.options, lm)
         if lora is not None:
             if train != "all":
                 raise AgentError(f"With lora the adapter alone learns, so train is not given. Actual value: {train!r}.")
@@ -162,13 +168,20 @@ class TransformerPolicy(BasePolicy):
         """
         self.reduction: Reduction | None = None
         """What makes the gradients those of all ranks before a step of the optimizer, while several ranks update."""
+        self.sharding: Sharding | None = None
+        """What several ranks share the weights by, where they do."""
         self._seed = int(torch.randint(2**62, ())) if seed is None else seed
         self._generator: torch.Generator | None = None
         self._updates = 0
+        self._first_learning_rate = lr_schedule(1.0)
+        self.make_optimizer()
+
+    def make_optimizer(self) -> None:
+        """Makes the optimizer of the weights that learn, as they are now, anew."""
         self.optimizer = optimizers.made(
             self.optimizer_class,
             [parameter for parameter in self.parameters() if parameter.requires_grad],
-            {"lr": lr_schedule(1.0), **self.optimizer_kwargs},
+            {"lr": self._first_learning_rate, **self.optimizer_kwargs},
         )
         self.optimizer.register_step_pre_hook(self._before_step)
         self.optimizer.register_step_post_hook(self._count_update)
@@ -201,6 +214,7 @@ class TransformerPolicy(BasePolicy):
 
     def decoder(self, size: int) -> ContextReader:
         """Returns a decoder of ``size`` contexts of this environment."""
+        self._check_whole()
         length = self.observation_space["input_ids"].shape[0]  # type: ignore[index]
         own = self.token_model.decoder(size, length)
         return own if self.value_model is None else ValueReader(own, self.value_model.decoder(size, length))
@@ -265,6 +279,7 @@ class TransformerPolicy(BasePolicy):
             prompts: Token ids of each prompt, at least one.
             completions: Token ids of each completion, at least one.
         """
+        self._check_whole()
         written = Episodes.of(prompts, completions, None, self.token_model.vocab_size)
         (log_probs,) = written.score(lambda batch: self.token_model.own_log_probs(batch)[None], self.device)
         return log_probs.sum(-1, dtype=np.float64)
@@ -285,7 +300,9 @@ class TransformerPolicy(BasePolicy):
             AgentError: If one of them is not finite: the weights are spoilt.
         """
         actions = actions.long().flatten()
-        if isinstance(obs, EpisodeBatch):
+        if self.sharding is not None and self.sharding.begun:
+            values, log_prob, entropy = self.sharding.evaluate(self._evaluate, obs, actions)
+        elif isinstance(obs, EpisodeBatch):
             values, log_prob, entropy = in_parts(self._evaluate, obs, actions, self.options["micro_batch_size"])
         else:
             values, log_prob, entropy = self._evaluate(obs, actions)
@@ -331,6 +348,7 @@ class TransformerPolicy(BasePolicy):
         """
         if isinstance(observation, tuple):
             raise AgentError("predict() got a tuple: pass the observation of `obs, info = env.reset()`, not both.")
+        self._check_whole()
         self.set_training_mode(False)
         input_ids = np.asarray(observation["input_ids"], np.int64)
         lengths = np.asarray(observation["attention_mask"]).sum(-1, dtype=np.int64)
@@ -377,6 +395,7 @@ class TransformerPolicy(BasePolicy):
 
     def _hidden(self, obs: Observation | EpisodeBatch, model: TokenModel | None = None) -> torch.Tensor:
         """Returns the states that tokens are drawn from, ``(M, D)``; ``model`` is the policy's unless it is given."""
+        self._check_whole()
         model = self.token_model if model is None else model
         save_memory = self.options["gradient_checkpointing"] and torch.is_grad_enabled()
         with recomputed(model.lm) if save_memory else nullcontext():
@@ -429,6 +448,10 @@ class TransformerPolicy(BasePolicy):
         if self.reduction is not None:
             self.reduction()
         optimizers.check_gradient(optimizer)
+
+    def _check_whole(self) -> None:
+        if self.sharding is not None:
+            self.sharding.check_whole()
 
     def _weights(self) -> tuple[int, ...]:
         """Changes whenever the weights do: torch counts writes into a tensor, but not those of fused optimizers."""

@@ -56,13 +56,14 @@ class PPO(SB3PPO, EpisodicAlgorithm):
         policy_kwargs: Arguments of `TransformerPolicy`: ``temperature``, ``top_k``, ``top_p``, ``min_p``,
             ``suppress_tokens``, ``forced_tokens``, ``min_new_tokens``, ``precision``, ``optimizer_class``,
             ``optimizer_kwargs``; how it is built and trained: ``lora``, ``train``, ``value_head``, ``value_gradient``,
-            ``gradient_checkpointing``, ``micro_batch_size``, ``device_map``.
+            ``gradient_checkpointing``, ``micro_batch_size``, ``fsdp``, ``device_map``.
         learning_rate, n_steps, batch_size, n_epochs, gamma, gae_lambda, clip_range, clip_range_vf, normalize_advantage,
             ent_coef, vf_coef, max_grad_norm, target_kl, stats_window_size, tensorboard_log, verbose, seed, device: See
             `stable_baselines3.PPO`.
     """
 
     joins_ranks = True
+    shares_weights = True
     pretrained = Start(learning_rate=1e-4, kl_coef=0.05)
     scratch = Start(learning_rate=1e-3, kl_coef=None)
 

@@ -210,6 +210,10 @@ class Ranks:
             yield False
         self.wait()
 
+    def lost(self, reason: str) -> AgentError:
+        """Returns the error of a wait, by torch itself, that ended for want of another rank."""
+        return _connected().error(reason)
+
     @contextmanager
     def telling(self) -> Iterator[None]:
         """Gives a context whose errors the other ranks are told, so that they can say why they stop."""
@@ -285,11 +289,11 @@ class _Link:
                 if reason := self._lost():
                     # The collective never ends now, and torch would wait for it before it lets the process end.
                     atexit.register(_exit_at_once, work)
-                    raise self._error(reason)
+                    raise self.error(reason)
         try:
             work.wait()
         except RuntimeError as error:
-            raise self._error(str(error).split(". This")[0]) from error
+            raise self.error(str(error).split(". This")[0]) from error
 
     def tell(self, message: str) -> None:
         """Leaves word for the other ranks of why this one stops."""
@@ -299,7 +303,8 @@ class _Link:
         except RuntimeError:  # whoever keeps the store is gone
             return
 
-    def _error(self, reason: str) -> AgentError:
+    def error(self, reason: str) -> AgentError:
+        """Returns the error that says why this rank stops: what another one told, if it did."""
         self.whole, told = False, self._told()
         if told:
             return AgentError(f"{told} Rank {self.rank} of {self.size} stops with it.")

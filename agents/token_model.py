@@ -160,6 +160,8 @@ class TokenModel(nn.Module):
         allowed = rules.table(vocab_size)
         self.register_buffer("_allowed", None if allowed is None else allowed.to(lm.device), persistent=False)
         self._encodes = bool(lm.config.is_encoder_decoder)
+        self.one_pass = False
+        """Whether episodes are scored in one pass of the Transformers module: ranks that share it pass together."""
         self._check_head()
 
     @property
@@ -224,12 +226,13 @@ class TokenModel(nn.Module):
 
     def response_hidden(self, episodes: EpisodeBatch) -> torch.Tensor:
         """Returns the hidden state that each chosen token was drawn from, ``(M, D)``, in one teacher-forced pass."""
-        if fast_bodies.supports(self.lm):
+        if not self.one_pass and fast_bodies.supports(self.lm):
             lengths = torch.tensor(episodes.lengths, device=self.device)
             with self.autocast():
                 return fast_decoding.response_hidden(self.lm, episodes.input_ids, lengths, episodes.response_mask)
         parts, prompts = [], episodes.prompt_lengths
-        for rows, longest in _buckets(episodes.lengths):
+        whole = (slice(None), episodes.lengths[-1])
+        for rows, longest in [whole] if self.one_pass else _buckets(episodes.lengths):
             with self.autocast():
                 input_ids, chosen = episodes.input_ids[rows, : longest - 1], episodes.response_mask[rows, 1:longest]
                 parts.append(self._states(input_ids, chosen, prompts[rows]))

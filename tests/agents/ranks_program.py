@@ -150,6 +150,8 @@ def refused(folder: Path, rank: int) -> None:
     tell(lambda: agent("rloo", n_samples=4, n_envs=12))
     tell(lambda: TRPO(MODEL, ENV, n_envs=8))
     tell(lambda: agent("a2c", env_kwargs={"reward": "sentiment.normalize()"}).learn(1))
+    tell(lambda: agent("nlpo", policy_kwargs=SHARED))
+    tell(lambda: agent("a2c", policy_kwargs={**SHARED, "lora": {"r": 2}}))
 
 
 def failing(folder: Path, rank: int) -> None:
@@ -186,7 +188,62 @@ def different(folder: Path, rank: int) -> None:
     agent("a2c", n_steps=9 if rank else 8).learn(1)
 
 
+SHARED: dict[str, Any] = {"fsdp": True}
+
+
+def shared(folder: Path, rank: int) -> None:
+    """As `updates`, with the model spread over both ranks."""
+    for name in UPDATES:
+        if name != "nlpo":
+            trained = agent(name, policy_kwargs={**SGD, **SHARED}).learn(1)
+            save_file(weights(trained), folder / f"{name}_{rank}.safetensors")
+
+
+def share_of_the_work(folder: Path, rank: int) -> None:
+    """What a rank keeps while all learn, what it may do then, and that two calls of `learn` are one."""
+
+    class Look(BaseCallback):
+        def _on_step(self) -> bool:
+            return True
+
+        def _on_rollout_start(self) -> None:
+            optimizer = self.model.policy.optimizer
+            kept = [state["exp_avg"].to_local().numel() for state in optimizer.state.values()]
+            if kept:
+                own = sum(weight.to_local().numel() for weight in self.model.policy.parameters())
+                print("keeps", own, "weights and", sum(kept), "moments")
+            try:
+                self.model.evaluate(episodes=2)
+            except AgentError as error:
+                print("by itself:", error)
+            with self.model.alone() as first:
+                if first:
+                    print("alone:", self.model.evaluate(episodes=2).metrics["kl"].mean >= 0)
+
+    options = {"policy_kwargs": {**SHARED, "gradient_checkpointing": True}, "kl_coef": 0.1, "learning_rate": 0.01}
+    twice = agent("reinforce", **options).learn(150, callback=Look()).learn(64, reset_num_timesteps=False)
+    print("rests with", sum(weight.numel() for weight in twice.policy.parameters()), "weights")
+    twice.save(folder / "agent")
+    once = agent("reinforce", **options | {"policy_kwargs": {}})
+    once.learn(150).learn(64, reset_num_timesteps=False)
+    save_file(weights(twice), folder / f"shared_{rank}.safetensors")
+    save_file(weights(once), folder / f"whole_{rank}.safetensors")
+
+
+def shared_killed(folder: Path, rank: int) -> None:
+    class LaterKilled(BaseCallback):
+        def _on_step(self) -> bool:
+            return True
+
+        def _on_rollout_end(self) -> None:
+            if rank and self.model.num_timesteps > 300:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    agent("a2c", policy_kwargs=SHARED).learn(100_000, callback=LaterKilled())
+
+
 TINY = ["--episodes", "4", "--eval-every", "150", "--eval-episodes", "2", "--checkpoint-every", "100", "--seed", "3"]
+FSDP = ["--set", 'policy_kwargs={"fsdp": true}']
 NEW = ["train", ENV, "--model", "scratch", "--n-envs", "4", "--set", "n_steps=8", *TINY]
 
 
@@ -208,6 +265,9 @@ SCENARIOS: dict[str, tuple[Callable[[Path, int], None], int]] = {
     "refused": (refused, 2),
     "failing": (failing, 2),
     "killed": (killed, 2),
+    "shared": (shared, 2),
+    "share_of_the_work": (share_of_the_work, 2),
+    "shared_killed": (shared_killed, 2),
     "frozen": (frozen, 2),
     "different": (different, 2),
     "one_rank": (command(*NEW, "--timesteps", "150", "--out", "FOLDER/run"), 1),
@@ -215,6 +275,9 @@ SCENARIOS: dict[str, tuple[Callable[[Path, int], None], int]] = {
     "one_again": (command("train", "--resume", "FOLDER/run", "--timesteps", "500"), 1),
     "same_command": (command(*NEW, "--timesteps", "150", "--out", "FOLDER/again"), 2),
     "same_command_again": (command(*NEW, "--timesteps", "150", "--out", "FOLDER/again"), 2),
+    "shared_run": (command(*NEW, *FSDP, "--timesteps", "150", "--out", "FOLDER/spread"), 2),
+    "shared_by_one": (command("train", "--resume", "FOLDER/spread", "--timesteps", "250"), 1),
+    "shared_again": (command("train", "--resume", "FOLDER/spread", "--timesteps", "400"), 2),
 }
 
 

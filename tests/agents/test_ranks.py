@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,7 +47,8 @@ program = _loaded()
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the scenarios that take a second or so each, played by two processes."""
-    return _play(tmp_path_factory.mktemp("ranks"), "updates", "supervised", "uneven", "drifted", "refused", "killed")
+    scenarios = ("updates", "supervised", "uneven", "drifted", "refused", "killed")
+    return _play(tmp_path_factory.mktemp("ranks"), *scenarios, "shared", "share_of_the_work", "shared_killed")
 
 
 def _play(folder: Path, *scenarios: str) -> Path:
@@ -167,6 +169,8 @@ def test_what_ranks_cannot_share_is_refused(played: Path) -> None:
     assert "in whole groups of n_samples=4. Actual value: n_envs=12. Take a multiple of 8, such as 16." in text
     assert "TRPO trains in one process, and a launcher started 2." in text
     assert "regularisation={'whiten_rewards': 'running'}" in text
+    assert "fsdp=True is for PPO, A2C, REINFORCE, RLOO, GRPO and Dr. GRPO. Actual value: NLPO." in text
+    assert "fsdp=True goes without lora." in text
 
 
 def test_a_killed_rank_ends_the_other(played: Path) -> None:
@@ -175,6 +179,50 @@ def test_a_killed_rank_ends_the_other(played: Path) -> None:
     assert json.loads((played / "killed" / "codes.json").read_text())["seconds"] < 60
     assert "AgentError: Another rank has ended or cannot be reached, so this one (rank 0 of 2) stops" in text
     assert "Start all ranks again, by the same command" in text
+
+
+@pytest.mark.parametrize("name", [name for name in UPDATES if name != "nlpo"])
+def test_ranks_that_share_the_weights_update_as_those_that_hold_them(played: Path, name: str) -> None:
+    assert _codes(played, "shared") == [0, 0], _printed(played, "shared", 0)[-3000:]
+    _same(played / "shared" / f"{name}_0.safetensors", played / "shared" / f"{name}_1.safetensors")
+    expected = load_file(played / "updates" / f"{name}_0.safetensors")
+    for key, weight in load_file(played / "shared" / f"{name}_0.safetensors").items():
+        torch.testing.assert_close(weight, expected[key], rtol=0, atol=1e-6)
+
+
+def test_a_rank_keeps_its_part_of_weights_and_moments(played: Path) -> None:
+    first, second = (_printed(played, "share_of_the_work", rank) for rank in range(2))
+    assert _codes(played, "share_of_the_work") == [0, 0], first[-3000:]
+    total = int(re.findall(r"rests with (\d+) weights", first)[0])
+    kept = [re.findall(r"keeps (\d+) weights and (\d+) moments", text) for text in (first, second)]
+    weights, moments = np.array([text[0] for text in kept], int).T
+    value_head = 32 + 1  # learns nothing here
+    assert weights.sum() == moments.sum() + value_head == total
+    assert max(weights) < 0.6 * total
+    assert first.count("alone: True") >= 2
+    assert "alone" not in second.replace("agent.alone", "").replace("part alone", "")
+    assert "by itself: The weights are spread over the ranks (fsdp)" in second
+
+
+def test_what_ranks_shared_is_saved_whole(played: Path) -> None:
+    folder = played / "share_of_the_work"
+    _same(folder / "shared_0.safetensors", folder / "shared_1.safetensors")
+    expected = load_file(folder / "whole_0.safetensors")
+    agent = program.REINFORCE.load(folder / "agent", device="cpu")
+    for name, weight in program.weights(agent).items():
+        assert torch.equal(weight, load_file(folder / "shared_0.safetensors")[name])
+        torch.testing.assert_close(weight, expected[name], rtol=0, atol=1e-3)  # Adam: see `program.SGD`
+    moments = agent.policy.optimizer.state_dict()["state"]
+    shapes = [tuple(parameter.shape) for parameter in agent.policy.lm.parameters()]
+    assert [tuple(moments[index]["exp_avg"].shape) for index in range(len(shapes))] == shapes
+    agent.learn(64, reset_num_timesteps=False)
+
+
+def test_a_killed_rank_ends_the_others_that_wait_for_its_weights(played: Path) -> None:
+    text = _printed(played, "shared_killed", 0)
+    assert _codes(played, "shared_killed") == [1, -9], text[-3000:]
+    assert json.loads((played / "shared_killed" / "codes.json").read_text())["seconds"] < 60
+    assert "AgentError: Another rank has ended or cannot be reached, so this one (rank 0 of 2) stops" in text
 
 
 @pytest.mark.slow
@@ -199,6 +247,15 @@ def test_a_run_goes_on_with_any_number_of_ranks(tmp_path: Path) -> None:
     assert _printed(tmp_path, "two_ranks", 1) == ""
     assert "Report: " in _printed(tmp_path, "two_ranks", 0)
     assert "This run has been started before; it goes on after" in _printed(tmp_path, "same_command_again", 0)
+
+
+@pytest.mark.slow
+def test_a_run_of_shared_weights_goes_on_in_one_process_and_back(tmp_path: Path) -> None:
+    scenarios = ("shared_run", "shared_by_one", "shared_again")
+    _play(tmp_path, *scenarios)
+    for scenario in scenarios:
+        assert not any(_codes(tmp_path, scenario)), _printed(tmp_path, scenario, 0)[-3000:]
+    assert max(Run.open(tmp_path / "spread").checkpoints()) >= 400
 
 
 @pytest.mark.slow

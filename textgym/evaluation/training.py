@@ -106,7 +106,7 @@ def train(
 
 def _first_alone(agent: Any) -> AbstractContextManager[bool]:
     """Gives True where this process evaluates and writes; the other ranks wait at the end of the context."""
-    return agent.ranks.alone() if hasattr(agent, "ranks") else nullcontext(True)
+    return agent.alone() if hasattr(agent, "alone") else nullcontext(True)
 
 
 def _leads(agent: Any) -> bool:
