@@ -147,11 +147,8 @@ class Sharding:
         """Gives a context in which gradients are those of the mean over the tokens of all ranks; see `Reduction`."""
         self._weight = weight
         try:
-            yield
-        except RuntimeError as error:
-            if "gloo" in str(error) or isinstance(error, dist.DistError):
-                raise self._ranks.lost(str(error)) from error
-            raise
+            with self._missing_others():
+                yield
         finally:
             self._weight = None
 
@@ -182,8 +179,9 @@ class Sharding:
         is asked for its state would give up the weights. So they are put aside.
         """
         for name in names:
-            for module in _shared_modules(self._scopes[name]):  # the scope first, as FSDP wants of the outermost
-                module.unshard()
+            with self._missing_others():
+                for module in _shared_modules(self._scopes[name]):  # the scope first, as FSDP wants of the outermost
+                    module.unshard()
             self._gathered[name] = _put_aside(self._scopes[name])
 
     def _give_up(self, names: list[str]) -> None:
@@ -192,6 +190,16 @@ class Sharding:
                 hooks[key] = hook
             for module in _shared_modules(self._scopes[name]):
                 module.reshard()
+
+    @contextmanager
+    def _missing_others(self) -> Iterator[None]:
+        """Gives a context in which torch's own waits for another rank, if that has ended, end with our error."""
+        try:
+            yield
+        except RuntimeError as error:
+            if "gloo" in str(error) or isinstance(error, dist.DistError):
+                raise self._ranks.lost(str(error)) from error
+            raise
 
     def _whole_state(self) -> dict[str, Any]:
         """Returns the optimizer's state, its tensors whole on the first rank and left out on the others."""

@@ -65,12 +65,13 @@ def peak_mib(work: Callable[[], object]) -> float:
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # what the allocator keeps back would hide as much
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew, see proc(5)
-    before = _status("VmRSS")
+    before = status("VmRSS")
     work()
-    return (_status("VmHWM") - before) / 1024
+    return (status("VmHWM") - before) / 1024
 
 
-def _status(name: str) -> int:
+def status(name: str) -> int:
+    """Returns what Linux says of this process's memory, in KiB, by the name of proc(5)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
