@@ -3,7 +3,7 @@
 All train the shipped model on `TextGen-Sentiment-v0`: the same training prompts and reward, the demo's temperature and
 its price of a nat of KL to the same reference. The two RLOOs are the same algorithm: 64 completions at a time, eight of
 each prompt, one step of the optimizer. Each has the learning rate of three that is quickest on average over three other
-seeds, on which a training that is not there after 20 s counts as 20: a rate that is quick once and collapses once loses.
+seeds, where a training that is not there after 20 s counts as 20: a rate that is quick once and collapses once loses.
 The demo's PPO is here for what it is: its settings are chosen for what it ends with, not for how soon it is there.
 
 After every iteration (of TRL: every step) all are evaluated on the same held-out prompts by the same code, with the
@@ -11,7 +11,7 @@ clock stopped; the clock starts when training does, after imports and constructi
 is at least 0.6, the lower end of the interval that `make demo` ends with; VADER, which nobody trains on, is noted then.
 A training that is not there after two minutes is stopped and counts as two minutes: the ratio is then a bound.
 
-Run: python -m benchmarks time_to_reward        (needs pip install -e '.[bench]'; a quarter of an hour)
+Run: python -m benchmarks time_to_reward        (needs pip install -e '.[bench]'; half an hour)
 """
 
 from __future__ import annotations
