@@ -321,12 +321,10 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
 
         All ranks enter it together. The first one may play, evaluate and save in it; see `Ranks.alone`.
         """
-        with self._whole(OWN, REFERENCE), self._state_at_hand(), self.ranks.alone() as first:
-            yield first
-
-    def _state_at_hand(self) -> AbstractContextManager[None]:
         sharding = self.policy.sharding
-        return nullcontext() if sharding is None else sharding.at_hand()
+        at_hand = nullcontext() if sharding is None else sharding.at_hand()
+        with self._whole(OWN, REFERENCE), at_hand, self.ranks.alone() as first:
+            yield first
 
     def _advantages(self, episodes: Episodes, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns advantages and value targets, each float32 ``(E, T)``."""
@@ -517,9 +515,10 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
 
         Of several ranks the first one saves, and the others go on at once; ``agent.ranks.wait()`` waits for it.
         """
-        with self._whole(OWN, REFERENCE), self._state_at_hand():
-            if self.ranks.first:
-                checkpoint.save(self, path)
+        if self.ranks.first:
+            if self.policy.sharding is not None:
+                self.policy.sharding.check_saveable()
+            checkpoint.save(self, path)
 
     def export(self, path: str | Path, *, push_to_hub: str | None = None) -> Path:
         """Writes the language model as a plain Hugging Face folder; see `textgym.agents.export`."""

@@ -34,6 +34,11 @@ _Hooks: TypeAlias = list[tuple[dict[int, Any], int, Any]]
 OWN, REFERENCE = "policy", "reference"
 """Which model is meant: the one that learns, with its value head, and the frozen one."""
 
+SPREAD = (
+    "The weights are spread over the ranks (fsdp), and this one has its part alone. Let all ranks enter "
+    "`with agent.alone() as first:`, in which the first one plays and saves."
+)
+
 
 def check_shardable(options: dict[str, Any], lm: PreTrainedModel) -> None:
     """Checks that a policy with these options can be shared by ranks.
@@ -137,10 +142,16 @@ class Sharding:
             AgentError: If it has its part alone.
         """
         if self.begun and OWN not in self._gathered and not self._updating:
-            raise AgentError(
-                "The weights are spread over the ranks (fsdp), and this one has its part alone. Let all ranks enter "
-                "`with agent.alone() as first:`, in which the first one plays and saves."
-            )
+            raise AgentError(SPREAD)
+
+    def check_saveable(self) -> None:
+        """Checks that this rank has the optimizer's state at hand, and so all that is saved.
+
+        Raises:
+            AgentError: If it has its part alone.
+        """
+        if self.begun and self.optimizer_state is None:
+            raise AgentError(SPREAD)
 
     @contextmanager
     def update(self, weight: Callable[[], float]) -> Iterator[None]:

@@ -212,10 +212,11 @@ def share_of_the_work(folder: Path, rank: int) -> None:
             if kept:
                 own = sum(weight.to_local().numel() for weight in self.model.policy.parameters())
                 print("keeps", own, "weights and", sum(kept), "moments")
-            try:
-                self.model.evaluate(episodes=2)
-            except AgentError as error:
-                print("by itself:", error)
+            for what in (lambda: self.model.evaluate(episodes=2), lambda: self.model.save(folder / "early")):
+                try:
+                    what()
+                except AgentError as error:
+                    print("by itself:", error)
             with self.model.alone() as first:
                 if first:
                     print("alone:", self.model.evaluate(episodes=2).metrics["kl"].mean >= 0)

@@ -201,7 +201,10 @@ def test_a_rank_keeps_its_part_of_weights_and_moments(played: Path) -> None:
     assert max(weights) < 0.6 * total
     assert first.count("alone: True") >= 2
     assert "alone" not in second.replace("agent.alone", "").replace("part alone", "")
-    assert "by itself: The weights are spread over the ranks (fsdp)" in second
+    told = "by itself: The weights are spread over the ranks (fsdp)"
+    assert first.count(told) == 2 * second.count(told)  # the first one alone would save
+    assert told in second
+    assert not (played / "share_of_the_work" / "early").exists()
 
 
 def test_what_ranks_shared_is_saved_whole(played: Path) -> None:
