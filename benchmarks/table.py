@@ -101,7 +101,7 @@ ROWS = [
     Row("doubling the tokens of an episode, collection", "≤ 2.30 ×", "scaling", _doubling("collection")),
     Row("doubling the tokens of an episode, update", "≤ 2.30 ×", "scaling", _doubling("update")),
     Row(
-        "SmolLM2-135M, PPO, peak of the process",
+        "SmolLM2-135M, PPO on 16 episodes of 32 tokens, peak of the process",
         "≤ 12 GiB",
         "memory",
         lambda content: list((content.get("smollm2") or {}).values()),
