@@ -4,8 +4,8 @@ Where every rank holds the whole model, float32 weights, gradients and Adam's mo
 Here torch's FSDP (`torch.distributed.fsdp.fully_shard`) cuts every weight in as many parts as there are ranks, and
 gathers a layer for as long as an update computes it. That asks of all ranks to compute the same layers in the same
 order, which an update does and nothing else: a rank that collects, evaluates or saves goes its own way. For that the
-ranks gather the whole model, and give it up again afterwards (`Sharding.whole`). So the weights alone, 4 bytes each,
-have to fit on a device; the rest is divided by the number of ranks.
+ranks gather the whole model, and give it up again afterwards (`Sharding.whole`). So the weights, 4 bytes each, and at
+the start and in an evaluation those of the reference, have to fit on a device; the rest is divided by the ranks.
 """
 
 from __future__ import annotations
