@@ -180,7 +180,7 @@ class EpisodeBuffer:
         counts = self.episodes.response_mask.sum(1)
         order = self.rng.permutation(len(counts))
         if self.ranks.size > 1:
-            return deal_into(min(count, self._agreed()[1]), order, counts[order])
+            return deal_into(min(count, self._agreed(order)[1]), order, counts[order])
         return deal(order, counts[order], counts.sum() / count)
 
     def get(self, batch_size: int | None = None, order: np.ndarray | None = None) -> Iterator[RolloutBufferSamples]:
@@ -197,14 +197,13 @@ class EpisodeBuffer:
         episodes = self.episodes
         advantages, parts = self.advantages, None
         if order is not None and batch_size is not None and self.ranks.size > 1:
-            own = np.array([episodes.response_mask[order].sum(), len(order)])
-            everyone = np.stack(self.ranks.gather(own))
-            parts = min(max(1, round(int(everyone[:, 0].max()) / batch_size)), int(everyone[:, 1].min()))
+            tokens, fewest = self._agreed(order)
+            parts = min(max(1, round(int(tokens.max()) / batch_size)), fewest)
         elif order is None:
             order = self.rng.permutation(len(episodes.lengths))
             if self.ranks.size > 1:
-                tokens, fewest = self._agreed()
-                parts = 1 if batch_size is None else min(max(1, round(tokens / batch_size)), fewest)
+                tokens, fewest = self._agreed(order)
+                parts = 1 if batch_size is None else min(max(1, round(int(tokens.sum()) / batch_size)), fewest)
                 advantages = self._normalized(order, parts) if self.normalize else advantages
         matrices = (episodes.input_ids, episodes.values, episodes.log_probs, advantages, self.targets)
         for rows, batch in episodes.batches(order, batch_size, self.device, parts):
@@ -213,11 +212,11 @@ class EpisodeBuffer:
             self.drawn = RolloutBufferSamples(batch, *flat)  # type: ignore[arg-type]  # observations are whole episodes
             yield self.drawn
 
-    def _agreed(self) -> tuple[int, int]:
-        """Returns the tokens of all ranks, and the episodes of the rank that has fewest."""
-        own = np.array([self.episodes.response_mask.sum(), len(self.episodes.lengths)])
+    def _agreed(self, order: np.ndarray) -> tuple[np.ndarray, int]:
+        """Returns how many tokens each rank has in ``order``, int64 ``(ranks,)``, and the fewest episodes of a rank."""
+        own = np.array([self.episodes.response_mask[order].sum(), len(order)])
         everyone = np.stack(self.ranks.gather(own))
-        return int(everyone[:, 0].sum()), int(everyone[:, 1].min())
+        return everyone[:, 0], int(everyone[:, 1].min())
 
     def _normalized(self, order: np.ndarray, parts: int) -> np.ndarray:
         """Returns advantages as SB3 normalises those of a minibatch, float32 ``(E, T)``, by those of all ranks."""

@@ -514,6 +514,9 @@ class EpisodicAlgorithm(OnPolicyAlgorithm):
         """Saves the whole agent to a folder, at once or not at all; see `textgym.agents.checkpoint`.
 
         Of several ranks the first one saves, and the others go on at once; ``agent.ranks.wait()`` waits for it.
+
+        Raises:
+            AgentError: If ranks share the weights (``fsdp``) and learn, and this is not in `alone`.
         """
         if self.ranks.first:
             if self.policy.sharding is not None:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -302,16 +304,27 @@ def start(scenario: Callable[[Path, int], None], folder: Path, rank: int, size: 
         traceback.print_exc()
         code = 1
     sys.stdout.flush()
+    (folder / f"ended{rank}").touch()
+    waited = time.monotonic()
+    while not code and len(list(folder.glob("ended*"))) < size and time.monotonic() - waited < 10:
+        time.sleep(0.01)  # the first rank keeps the store of all, and the others may still be reading
     os._exit(code)
+
+
+def free_port() -> int:
+    """Returns a port below those that systems give to outgoing connections, one of which could take it meanwhile."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 def play(name: str, root: Path) -> None:
     scenario, size = SCENARIOS[name]
     folder = root / name
     folder.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     begun = time.monotonic()
     children = [start(scenario, folder, rank, size, port) for rank in range(size)]
     codes = []
